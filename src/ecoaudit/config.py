@@ -1,0 +1,95 @@
+"""The configuration file `.github/ecoaudit.yml`: its types and how it is read."""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import yaml
+
+from ecoaudit.errors import EcoauditError
+from ecoaudit.quantity import Boundary
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+PueValue = Annotated[float, msgspec.Meta(ge=1, le=4)]
+
+Metric = Literal["carbon_kg", "energy_kwh", "cost_usd", "j_per_token", "j_per_sample", "mean_power_w"]
+IntensityBasis = Literal["lifecycle", "direct", "marginal", "as given"]
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A limit on the run (`max`) or on its change from the baseline (`max_increase_percent`); one of them."""
+
+    metric: Metric
+    max: NotNegative | None = None
+    max_increase_percent: NotNegative | None = None
+    level: Literal["fail", "warn"] = "fail"
+    boundary: Boundary = Boundary.FACILITY
+    decide_on: Literal["point", "low", "high"] = "point"
+
+    def __post_init__(self) -> None:
+        if (self.max is None) == (self.max_increase_percent is None):
+            raise ValueError(f"budget for {self.metric}: give either max or max_increase_percent")
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything a project can set; `None` and `auto` mean: what the logs say, else the default with a warning."""
+
+    project: str | None = None
+    region: str | None = None
+    zone: str | None = None
+    intensity_g_per_kwh: NotNegative | None = None
+    intensity_basis: IntensityBasis = "as given"
+    pue: PueValue | Literal["auto"] = "auto"
+    price_per_gpu_hour: NotNegative | Literal["auto"] = "auto"
+    host_power_w: Positive | None = None
+    cooling: Literal["air", "liquid", "immersion"] | None = None
+    meter_boundary: Literal["ac", "dc"] | None = None
+    network_power_w: NotNegative | None = None
+    timezone: str | None = None
+    calibration: str | None = None
+    budgets: tuple[Budget, ...] = ()
+    on_missing_baseline: Literal["pass", "warn", "fail"] = "pass"
+
+
+def parse(data: Any, *, where: str) -> Config:
+    """Return the configuration in the decoded YAML `data`; the error for an unknown key names the nearest known one."""
+    if data is None:
+        return Config()
+    if not isinstance(data, dict):
+        raise EcoauditError("the configuration must be a mapping of keys to values", where=where)
+    _check_keys(data, Config, where)
+    budgets = data.get("budgets")
+    if isinstance(budgets, list):
+        for number, budget in enumerate(budgets, 1):
+            if isinstance(budget, dict):
+                _check_keys(budget, Budget, f"{where}: budgets[{number}]")
+    try:
+        return msgspec.convert(data, Config)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise EcoauditError(str(error), where=where, fix="see docs/configuration.md") from error
+
+
+def load(path: Path) -> Config:
+    """Read the configuration file at `path`; raises `EcoauditError` if it is missing, not YAML or has a wrong key."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise EcoauditError(f"cannot read the configuration: {error}", where=str(path)) from error
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise EcoauditError(f"not valid YAML: {getattr(error, 'problem', error)}", where=where) from error
+    return parse(data, where=str(path))
+
+
+def _check_keys(data: dict[Any, Any], kind: type[msgspec.Struct], where: str) -> None:
+    known = kind.__struct_fields__
+    for key in data:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+            fix = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
+            raise EcoauditError(f"unknown key {key!r}", where=where, fix=fix)

@@ -1,0 +1,213 @@
+"""What ingest hands on: telemetry, meter logs and training logs, whatever file format they came from.
+
+Times are Unix seconds in UTC. Arrays are float64; NaN marks "not in the log", never 0.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+Clock = Literal["utc", "naive", "none"]
+"""How a log tells the time: with a zone, in local time without one, or not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line (or record) that could not be read: where, what it held (at most 120 characters) and why."""
+
+    line: int
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadQuality:
+    """What the reader saw: counts are exact, `examples` holds the first few bad lines."""
+
+    lines: int = 0
+    records: int = 0
+    bad_lines: int = 0
+    examples: tuple[BadLine, ...] = ()
+    clock_steps: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file as given by the user and the format it was taken for."""
+
+    path: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class GpuInfo:
+    """One GPU as its log describes it."""
+
+    index: int | None = None
+    uuid: str | None = None
+    name: str | None = None
+    power_limit_w: float | None = None
+    memory_mib: float | None = None
+    mig: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A marker in the telemetry: `phase`, `step`, `gpu_lost` ... with its value."""
+
+    time_s: float
+    name: str
+    value: str | float | int | None = None
+    attributes: Mapping[str, str | float | int | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """Samples of the GPUs of one node from one file.
+
+    `time_s` has shape (n,) and never decreases. `power_w`, `energy_j` (the counter as read, which may reset) and
+    `util_percent` have shape (n, gpus). `host_energy_j` maps a RAPL zone such as `package-0` or `dram-0` to its
+    counter of shape (n,), already unwrapped. `node_power_w`, shape (n,), is the node's own meter where the recorder
+    could read one.
+    """
+
+    source: Source
+    host: str | None
+    gpus: tuple[GpuInfo, ...]
+    time_s: FloatArray
+    power_w: FloatArray
+    energy_j: FloatArray | None
+    util_percent: FloatArray | None
+    quality: ReadQuality
+    clock: Clock = "utc"
+    run_id: str | None = None
+    interval_s: float | None = None
+    power_field: Literal["average", "instant", "unspecified"] = "unspecified"
+    host_energy_j: Mapping[str, FloatArray] = field(default_factory=dict)
+    node_power_w: FloatArray | None = None
+    node_power_source: str | None = None
+    node_gpu_count: int | None = None
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MeterLog:
+    """Power readings of a node or a switch at the wall; `time_s` is sorted stably, readings are as logged.
+
+    A switch whose power is only stated has one reading and `stated` is true. `boundary` is what the log's own metadata
+    says (AC or DC side of the power supplies), `conversion_efficiency` the AC-to-DC factor it declares.
+    """
+
+    source: Source
+    kind: Literal["node", "network"]
+    label: str
+    time_s: FloatArray
+    power_w: FloatArray
+    quality: ReadQuality
+    stated: bool = False
+    clock: Clock = "utc"
+    boundary: Literal["ac", "dc"] | None = None
+    conversion_efficiency: float | None = None
+    started_at_s: float | None = None
+    stopped_at_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A span of the run: train, eval, checkpoint, compile or idle."""
+
+    name: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepSeries:
+    """Logged steps in file order, shape (n,) each: `duration_s` is seconds a step, `tokens` and `samples` run up."""
+
+    step: IntArray
+    time_s: FloatArray
+    duration_s: FloatArray
+    tokens: FloatArray
+    samples: FloatArray
+    loss: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingLog:
+    """What the framework says of the run. `None` and NaN mean the log does not tell.
+
+    `job_start_s`/`job_end_s` bracket everything the process logged, `train_start_s`/`train_end_s` the training itself.
+    `tokens`, `samples`, `flops` are totals of useful work; work repeated after a restart is in `rework_*`.
+    `flops_kind` is `model` (no recompute) or `hardware` (with it). `throughput_tokens_per_s` is global.
+    """
+
+    source: Source
+    framework: str
+    quality: ReadQuality
+    clock: Clock = "none"
+    steps: StepSeries | None = None
+    first_step: int | None = None
+    last_step: int | None = None
+    step_count: int | None = None
+    job_start_s: float | None = None
+    job_end_s: float | None = None
+    train_start_s: float | None = None
+    train_end_s: float | None = None
+    runtime_s: float | None = None
+    samples: float | None = None
+    tokens: float | None = None
+    tokens_per_sample: float | None = None
+    flops: float | None = None
+    flops_kind: Literal["model", "hardware"] | None = None
+    params: float | None = None
+    sequence_length: int | None = None
+    global_batch_size: int | None = None
+    precision: str | None = None
+    mfu: float | None = None
+    tflops_per_gpu: float | None = None
+    throughput_tokens_per_s: float | None = None
+    throughput_samples_per_s: float | None = None
+    world_size: int | None = None
+    phases: tuple[Phase, ...] = ()
+    rework_steps: int = 0
+    rework_tokens: float | None = None
+    attention: str | None = None
+    status: Literal["success", "aborted"] | None = None
+    benchmark: str | None = None
+    organisation: str | None = None
+    platform: str | None = None
+    gpu_energy_j_per_step: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SystemDescription:
+    """The hardware as a description says it (MLPerf `systems/*.json`, a platform string, a folder's name)."""
+
+    source: Source
+    basis: Literal["stated", "assumed"]
+    name: str | None = None
+    nodes: int | None = None
+    gpus_per_node: int | None = None
+    gpu_model: str | None = None
+    cooling: str | None = None
+    notes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunLogs:
+    """Everything that was read for one run, and what went wrong while reading it."""
+
+    telemetry: tuple[Telemetry, ...] = ()
+    meters: tuple[MeterLog, ...] = ()
+    training: tuple[TrainingLog, ...] = ()
+    systems: tuple[SystemDescription, ...] = ()
+    ignored: tuple[Source, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Judging, pure: the difference to a baseline, the noise band, budgets, and the verdict."""
