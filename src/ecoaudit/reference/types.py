@@ -1,0 +1,165 @@
+"""What the tables answer with. Each record carries where its figure comes from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ecoaudit.quantity import Basis
+
+GridBasis = Literal["lifecycle", "direct", "marginal", "as given"]
+Cooling = Literal["air", "liquid", "immersion"]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a figure comes from: source as printed, year or date of the figure, licence of the data."""
+
+    source: str
+    year: str | None = None
+    licence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One row of the GPU table: board power in W, dense peaks in TFLOP/s by number format, embodied kgCO2e a GPU."""
+
+    name: str
+    architecture: str
+    form_factor: str
+    tdp_w: float
+    memory_gib: float | None
+    idle_w: float | None
+    dense_tflops: Mapping[str, float]
+    citation: Citation
+    embodied_kgco2e: float | None = None
+    embodied_citation: Citation | None = None
+    idle_citation: Citation | None = None
+    default_limit_w: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A cloud region: `key` is `provider:region`, `zone` the grid zone it buys from (a country or a part of one)."""
+
+    key: str
+    provider: str
+    name: str
+    location: str
+    country: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class GridFactor:
+    """Annual average intensity of a zone in gCO2e/kWh with its 90 % interval.
+
+    `basis` is lifecycle, direct or marginal: three quantities that are never mixed. `stand_in` is true where a country
+    stands in for one of its zones; the interval is wider there.
+    """
+
+    zone: str
+    name: str
+    g_per_kwh: float
+    low: float
+    high: float
+    basis: GridBasis
+    citation: Citation
+    stand_in: bool = False
+    alternatives: tuple["GridFactor", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PueFactor:
+    """PUE with its 90 % interval; `scope` says whose: this site, the provider's average, a survey, or the user's own."""
+
+    value: float
+    low: float
+    high: float
+    scope: Literal["site", "provider", "survey", "user", "unknown"]
+    basis: Basis
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class GpuPrice:
+    """On-demand price of one GPU for one hour; `as_of` is in the citation's year."""
+
+    provider: str
+    instance: str
+    gpu: str
+    region: str | None
+    usd_per_gpu_hour: float
+    low: float
+    high: float
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class PowerLine:
+    """The line `P_node = host_w + alpha x (sum of GPU power)` of a node class, AC, with its 90 % prior.
+
+    `host_w` excludes the GPUs' resident power. `host_alpha_correlation` is negative: more of the same wall power
+    explained by the slope leaves less for the intercept; both are sampled jointly.
+    """
+
+    id: str
+    gpu: str | None
+    gpus_per_node: int
+    cooling: Cooling | None
+    host_w: tuple[float, float, float]
+    alpha: tuple[float, float, float]
+    host_alpha_correlation: float
+    basis: Basis
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class UtilisationLine:
+    """The line `P_node = static_w + alpha x N x TDP x u`, AC, fitted on metered nodes.
+
+    `u_definition`, `number_format` and `workload` belong to the coefficient's key: it is never used with another u.
+    `*_se` are standard errors; `transfer_error` is the relative error (90 %) on systems the fit has not seen.
+    `fitted_on` names the systems.
+    """
+
+    id: str
+    gpu: str
+    gpus_per_node: int
+    cooling: Cooling | None
+    static_w: float
+    static_w_se: float
+    alpha: float
+    alpha_se: float
+    u_definition: Literal["one", "mfu", "relative_throughput"]
+    number_format: str | None
+    workload: str | None
+    transfer_error: float
+    fitted_on: tuple[str, ...]
+    runs: int
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredPair:
+    """Metered facts of one published (system, workload, node count): for residuals and efficiency references.
+
+    `pj_per_flop` is joules per model FLOP at the AC node boundary without network; None where FLOPs are not known.
+    """
+
+    system: str
+    operator: str
+    gpu: str
+    gpus_per_node: int
+    nodes: int
+    cooling: Cooling | None
+    workload: str
+    number_format: str | None
+    runs: int
+    mean_node_w: float
+    mean_node_w_cv: float
+    static_w: float
+    j_per_sample: float | None
+    j_per_token: float | None
+    pj_per_flop: float | None
+    mfu: float | None
+    citation: Citation
