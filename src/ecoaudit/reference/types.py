@@ -70,7 +70,7 @@ class GridFactor:
 
 @dataclass(frozen=True, slots=True)
 class PueFactor:
-    """PUE with its 90 % interval; `scope` says whose: this site, the provider's average, a survey, or the user's own."""
+    """PUE with its 90 % interval; `scope` says whose: the site, the provider (average), a survey, or the user."""
 
     value: float
     low: float
