@@ -1,0 +1,130 @@
+"""What the model is given besides the logs: where the run took place, what the user says of it, and the tables.
+
+The pipeline resolves these from configuration and tables, so that the model itself touches no file and no network.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Literal, Protocol
+
+from ecoaudit.ingest.records import FloatArray
+from ecoaudit.reference.types import (
+    Citation,
+    Cooling,
+    Gpu,
+    GpuPrice,
+    GridBasis,
+    GridFactor,
+    MeasuredPair,
+    PowerLine,
+    PueFactor,
+    Region,
+    UtilisationLine,
+)
+
+
+class Tables(Protocol):
+    """The part of the reference tables that the model asks; `ecoaudit.reference.load()` returns one."""
+
+    def find_gpu(self, name: str) -> Gpu | None:
+        """Return the GPU that a name from a log or a person means, None if there is none."""
+        ...
+
+    def power_line(self, gpu: str | None, gpus_per_node: int, cooling: Cooling | None) -> PowerLine | None:
+        """Return the prior of node power over GPU power for a node class, None for a node unlike the metered ones."""
+        ...
+
+    def utilisation_lines(self) -> Sequence[UtilisationLine]:
+        """Return every fitted line of node power over utilisation."""
+        ...
+
+    def measured_pairs(self) -> Sequence[MeasuredPair]:
+        """Return the published metered (system, workload, nodes) facts."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IntensitySeries:
+    """Grid intensity over time: `g_per_kwh[i]` holds from `time_s[i]` (Unix s) to the next entry, shape (n,) each.
+
+    `end_s` closes the last interval. The series must say which of the three quantities it is.
+    """
+
+    time_s: FloatArray
+    g_per_kwh: FloatArray
+    end_s: float
+    basis: GridBasis
+    zone: str
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the run took place, resolved: grid, PUE and price with their intervals and sources.
+
+    `market` is a contractual (market-based) factor, shown beside the location-based one. `warnings` tell what was
+    assumed in resolving; they go into the audit.
+    """
+
+    grid: GridFactor | None
+    pue: PueFactor
+    price: GpuPrice | None
+    region: Region | None = None
+    market: GridFactor | None = None
+    series: IntensitySeries | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UserLine:
+    """A line `P_node = host_w + alpha x (sum of GPU power)` fitted by `ecoaudit calibrate` on a user's own meter.
+
+    `host_w_se` and `alpha_se` are standard errors, `correlation` theirs; `residual_se_percent` is the spread of a run's
+    energy around the line (held out), in percent. The boards' own gain is inside alpha when the same boards and the
+    same NVML power field are used again, which `gpu`, `gpus_per_node` and `power_field` say.
+    """
+
+    id: str
+    gpu: str
+    gpus_per_node: int
+    host_w: float
+    host_w_se: float
+    alpha: float
+    alpha_se: float
+    correlation: float
+    residual_se_percent: float
+    source: str
+    power_field: Literal["average", "instant", "unspecified"] = "unspecified"
+    gpu_uuids: tuple[str, ...] = ()
+    fitted_on: tuple[str, ...] = ()
+    held_out_percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """What the user says of the hardware and the meters; None means: what the logs say, else the stated default.
+
+    `host_power_w` is a node's power at the wall (AC) without its GPUs. `node_gpu_count` is the number of GPUs in a node
+    when the logs show only this run's share. `network_power_w` is the switches' total. `timezone` is the zone of logs
+    that give local time without one.
+    """
+
+    host_power_w: float | None = None
+    cooling: Cooling | None = None
+    meter_boundary: Literal["ac", "dc"] | None = None
+    network_power_w: float | None = None
+    calibration: UserLine | None = None
+    timezone: tzinfo | None = None
+    node_gpu_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the run is: names only, nothing that changes a figure. `tool` is this program with its version."""
+
+    tool: str
+    project: str | None = None
+    run_id: str | None = None
+    commit: str | None = None
+    branch: str | None = None
