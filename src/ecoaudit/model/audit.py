@@ -40,12 +40,15 @@ class GpuGroup(_Record, frozen=True, kw_only=True):
 
 
 class Hardware(_Record, frozen=True, kw_only=True):
+    """`hosts` are the nodes' own names in the order of their numbers; reports show the numbers alone unless asked."""
+
     nodes: int | None = None
     gpu_count: int | None = None
     gpus: list[GpuGroup] = []
     system: str | None = None
     cooling: str | None = None
     source: str | None = None
+    hosts: list[str] = []
 
 
 class Window(_Record, frozen=True, kw_only=True):
@@ -213,7 +216,10 @@ class Gap(_Record, frozen=True, kw_only=True):
 
 
 class Quality(_Record, frozen=True, kw_only=True):
-    """`coverage` is the share of GPU-time (or node-time) with readings; an unfit meter log must not calibrate."""
+    """`coverage` is the share of GPU-time (or node-time) with readings; an unfit meter log must not calibrate.
+
+    `unknown` gives the reason of a figure that is null, by its key in this audit (`energy.levels.L3`, `cost.total`).
+    """
 
     samples: int | None = None
     expected_samples: int | None = None
@@ -225,6 +231,7 @@ class Quality(_Record, frozen=True, kw_only=True):
     clock_steps: int = 0
     fit_for_calibration: bool | None = None
     warnings: list[str] = []
+    unknown: dict[str, str] = {}
 
 
 class Finding(_Record, frozen=True, kw_only=True):
