@@ -22,10 +22,10 @@ class CalibratedLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The fitted line of one node class with the uncertainty of its two parameters.
 
     `host_w` (W) excludes the GPUs' resident power; `alpha` is W of node power per W of board power. `covariance` is
-    that of `(host_w, alpha)`: `((W^2, W), (W, 1))`, autocorrelation of the readings included. `residual_w` is the standard
-    deviation of a reading about the line; `held_out_error` the relative error of energy (90 %, a fraction) on parts of
-    the data that the fit had not seen. `power_field` is the NVML field that the telemetry read: a line fitted on one
-    field is not used with another. `clock_offset_s` is what was added to the meter's clock.
+    that of `(host_w, alpha)`: `((W^2, W), (W, 1))`, autocorrelation of the readings included. `residual_w` is the
+    standard deviation of a reading about the line; `held_out_error` the relative error of energy (90 %, a fraction)
+    on parts of the data that the fit had not seen. `power_field` is the NVML field that the telemetry read: a line
+    fitted on one field is not used with another. `clock_offset_s` is what was added to the meter's clock.
     """
 
     schema: str = SCHEMA
