@@ -14,7 +14,9 @@ Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 PueValue = Annotated[float, msgspec.Meta(ge=1, le=4)]
 
-Metric = Literal["carbon_kg", "energy_kwh", "cost_usd", "j_per_token", "j_per_sample", "mean_power_w"]
+Metric = Literal["carbon_kg", "energy_kwh", "cost_usd", "j_per_token", "j_per_sample", "mean_power_w", "workload"]
+"""What a budget may limit; `workload` is J/token, else J/sample, else kWh, and only as a relative limit."""
+
 IntensityBasis = Literal["lifecycle", "direct", "marginal", "as given"]
 
 
@@ -31,6 +33,8 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         if (self.max is None) == (self.max_increase_percent is None):
             raise ValueError(f"budget for {self.metric}: give either max or max_increase_percent")
+        if self.metric == "workload" and self.max is not None:
+            raise ValueError("budget for workload: it has no unit of its own, so only max_increase_percent fits")
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
