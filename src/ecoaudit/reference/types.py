@@ -115,11 +115,12 @@ class PowerLine:
 
 @dataclass(frozen=True, slots=True)
 class UtilisationLine:
-    """The line `P_node = static_w + alpha x N x TDP x u`, AC, fitted on metered nodes.
+    """The line `P_node = static_w + alpha x N x TDP x u ** u_exponent`, AC, fitted on metered nodes.
 
     `u_definition`, `number_format` and `workload` belong to the coefficient's key: it is never used with another u.
     `*_se` are standard errors; `transfer_error` is the relative error (90 %) on systems the fit has not seen.
-    `fitted_on` names the systems.
+    `fitted_on` names the systems. `u_exponent` is 1 for a straight line; `pooled` marks a line over all metered systems
+    (the default where the run's own system was never metered), else the line is that of one system.
     """
 
     id: str
@@ -137,6 +138,8 @@ class UtilisationLine:
     fitted_on: tuple[str, ...]
     runs: int
     citation: Citation
+    u_exponent: float = 1.0
+    pooled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,8 @@ class MeasuredPair:
     """Metered facts of one published (system, workload, node count): for residuals and efficiency references.
 
     `pj_per_flop` is joules per model FLOP at the AC node boundary without network; None where FLOPs are not known.
+    `u` is throughput relative to one saturated node. `held_out_percent` is the signed residual of the pooled line with
+    every run of this operator left out of its fit, `held_out_static_known_percent` the same with its P_static given.
     """
 
     system: str
@@ -163,3 +168,6 @@ class MeasuredPair:
     pj_per_flop: float | None
     mfu: float | None
     citation: Citation
+    u: float | None = None
+    held_out_percent: float | None = None
+    held_out_static_known_percent: float | None = None
