@@ -1,0 +1,247 @@
+"""The command line: parses, calls, prints; nothing else. Heavy imports happen inside the commands."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import click
+
+from ecoaudit import __version__
+from ecoaudit.config import Config
+from ecoaudit.errors import EcoauditError
+
+BAD_INPUT = 2
+
+
+class _Commands(click.Group):
+    """Commands that live in their own stage are imported only when called or listed by name."""
+
+    lazy: ClassVar = {
+        "calibrate": "ecoaudit.calibrate.cli:calibrate",
+        "estimate": "ecoaudit.estimate.cli:estimate",
+        "publish": "ecoaudit.publish.cli:publish",
+    }
+    elsewhere: ClassVar = {"record": "Record telemetry beside a training job."}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *self.lazy, *self.elsewhere])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self.elsewhere:
+            return click.Command(cmd_name, help=self.elsewhere[cmd_name])
+        target = self.lazy.get(cmd_name)
+        if target is None:
+            return super().get_command(ctx, cmd_name)
+        import importlib
+
+        module, _, name = target.partition(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="ecoaudit %(version)s")
+@click.option("--debug", is_flag=True, help="Print the traceback of an error.")
+@click.pass_context
+def main(ctx: click.Context, debug: bool) -> None:
+    """Audit what a training run cost in energy, carbon and money."""
+    ctx.obj = {"debug": debug}
+
+
+def run(argv: list[str]) -> int:
+    """Run the command line on `argv`; returns the exit code, prints errors as one line on stderr."""
+    try:
+        result = main.main(args=argv, prog_name="ecoaudit", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return BAD_INPUT
+    except click.Abort:
+        return 130
+    except EcoauditError as error:
+        if "--debug" in argv:
+            raise
+        print(f"ecoaudit: {error.line()}", file=sys.stderr)
+        return error.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def _site_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that override the configuration file."""
+    options = [
+        click.option("--config", "config_path", type=click.Path(path_type=Path), help="Configuration file."),
+        click.option("--project", help="Name of the project, for comparing its runs."),
+        click.option("--region", help="Cloud region, e.g. aws:eu-north-1: sets grid intensity, PUE and price."),
+        click.option("--zone", help="Grid zone, e.g. SE, DEU or US-VA, where there is no cloud region."),
+        click.option("--intensity", "intensity_g_per_kwh", type=float, help="Grid intensity, gCO2e/kWh."),
+        click.option(
+            "--intensity-basis",
+            type=click.Choice(["lifecycle", "direct", "marginal", "as given"]),
+            help="What --intensity is; never mixed with another basis.",
+        ),
+        click.option("--pue", type=float, help="Power usage effectiveness of the site."),
+        click.option("--price", "price_per_gpu_hour", type=float, help="Price of a GPU-hour, USD."),
+        click.option("--host-power-w", type=float, help="Power of a node at the wall without its GPUs, W."),
+        click.option("--cooling", type=click.Choice(["air", "liquid", "immersion"]), help="Cooling of the nodes."),
+        click.option("--network-power-w", type=float, help="Power of the run's switches, W."),
+        click.option("--meter-boundary", type=click.Choice(["ac", "dc"]), help="Side of the power supplies metered."),
+        click.option("--calibration", help="File that `ecoaudit calibrate` fitted on your own node."),
+        click.option("--timezone", help="Zone of logs in local time, e.g. Europe/Berlin."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def load_config(config_path: Path | None, overrides: dict[str, Any]) -> Config:
+    """Return the given options over the configuration file; without a file named, the repository's if it has one."""
+    import msgspec
+
+    from ecoaudit import config
+
+    default = Path(".github/ecoaudit.yml")
+    if config_path is None and default.is_file():
+        config_path = default
+    base = config.load(config_path) if config_path else Config()
+    given = {key: value for key, value in overrides.items() if value is not None}
+    if {"region", "zone", "intensity_g_per_kwh"} & given.keys():
+        # An option says where the run was: what the file says of the place no longer holds.
+        base = msgspec.structs.replace(base, region=None, zone=None, intensity_g_per_kwh=None)
+    merged = {**msgspec.to_builtins(base), **given}
+    return config.parse(merged, where="command line")
+
+
+@main.command()
+@click.argument("inputs", nargs=-1, required=True)
+@_site_options
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("ecoaudit-report"), show_default=True)
+@click.option("--base", type=click.Path(path_type=Path), help="audit.json of the base run to compare with.")
+@click.option("--json", "as_json", is_flag=True, help="Print the audit as JSON instead of the summary.")
+def audit(
+    inputs: tuple[str, ...],
+    config_path: Path | None,
+    output: Path,
+    base: Path | None,
+    as_json: bool,
+    **overrides: Any,
+) -> int:
+    """Audit the run whose telemetry and logs are INPUT (files, folders, globs); write the report into --output.
+
+    Exits with 1 when a budget of the configuration fails, 2 on bad input.
+    """
+    return _audit(list(inputs), load_config(config_path, overrides), output, base, as_json)
+
+
+def _audit(inputs: list[str], config: Config, output: Path, base: Path | None, as_json: bool) -> int:
+    from ecoaudit import pipeline
+    from ecoaudit.judge import judge
+    from ecoaudit.judge.verdict import Baseline, Outcome
+    from ecoaudit.model.audit import encode
+
+    base_audit = pipeline.read_audit(base) if base else None
+    found = pipeline.audit_inputs(inputs, config)
+    verdict = judge(
+        found,
+        config.budgets,
+        base=base_audit,
+        baseline=Baseline(source=f"file {base.name}", commit=base_audit.run.commit) if base and base_audit else None,
+        on_missing_baseline=config.on_missing_baseline,
+    )
+    rendered, files = pipeline.write_report(found, verdict, output, base=base_audit)
+    if as_json:
+        sys.stdout.write(encode(found).decode())
+    else:
+        click.echo(rendered.console)
+        click.echo(f"\nReport: {files.report_html}\n        {files.report_md}\n        {files.audit_json}")
+    return 1 if verdict.outcome == Outcome.FAIL else 0
+
+
+@main.command()
+@click.argument("head", type=click.Path(path_type=Path))
+@click.option("--base", type=click.Path(path_type=Path), required=True, help="audit.json of the base run.")
+@click.option("--config", "config_path", type=click.Path(path_type=Path), help="Configuration file with budgets.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+def compare(head: Path, base: Path, config_path: Path | None, as_json: bool) -> int:
+    """Compare the audit HEAD with --base and judge the budgets; exits with 1 when one fails."""
+    import msgspec
+
+    from ecoaudit import pipeline
+    from ecoaudit.judge import judge
+    from ecoaudit.judge.verdict import Baseline, Outcome
+
+    config = load_config(config_path, {})
+    head_audit, base_audit = pipeline.read_audit(head), pipeline.read_audit(base)
+    verdict = judge(
+        head_audit,
+        config.budgets,
+        base=base_audit,
+        baseline=Baseline(source=f"file {base.name}", commit=base_audit.run.commit, run_id=base_audit.run.id),
+        on_missing_baseline=config.on_missing_baseline,
+    )
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(verdict), indent=2).decode())
+    else:
+        lines = [f"{verdict.outcome.value}: {verdict.headline}", *(c.message for c in verdict.checks)]
+        lines += [d.text for d in verdict.deltas] + verdict.not_comparable + verdict.notes
+        click.echo("\n  ".join(lines))
+    return 1 if verdict.outcome == Outcome.FAIL else 0
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
+def inspect(file: Path, as_json: bool) -> int:
+    """Say what FILE was taken for and why: format, counts, steps, tokens, time span."""
+    import dataclasses
+
+    from ecoaudit import ingest
+
+    facts = dataclasses.asdict(ingest.inspect(str(file)))
+    if as_json:
+        click.echo(json.dumps(facts, indent=2, default=str))
+        return 0
+    width = max(len(key) for key in facts)
+    for key, value in facts.items():
+        if value not in (None, (), []):
+            click.echo(f"{key.replace('_', ' '):<{width}}  {value}")
+    return 0
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def formats(as_json: bool) -> int:
+    """List the log and telemetry formats that are understood."""
+    import dataclasses
+
+    from ecoaudit import ingest
+
+    rows = [dataclasses.asdict(row) for row in ingest.formats()]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, default=str))
+        return 0
+    width = max(len(row["format"]) for row in rows)
+    for row in rows:
+        click.echo(f"{row['format']:<{width}}  {row['reads']}")
+    return 0
+
+
+@main.command()
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("ecoaudit-demo"), show_default=True)
+def demo(output: Path) -> int:
+    """Audit the bundled synthetic sample run (8 H100, one hour) into --output."""
+    from ecoaudit import config
+    from ecoaudit.resources import sample_logs_dir
+
+    folder = sample_logs_dir() / "synthetic-8xh100"
+    return _audit([str(folder)], config.load(folder / "ecoaudit.yml"), output, None, as_json=False)
+
+
+@main.command()
+def action() -> int:
+    """Run as the GitHub Action: inputs from the environment, comment, check run, summary, outputs."""
+    from ecoaudit.action import main as run_action
+
+    return run_action(os.environ)
