@@ -1,0 +1,120 @@
+"""Head against base: the workload's part, the grid's part, and the noise between."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audits import l2_audit, l3_audit
+from ecoaudit.config import Budget
+from ecoaudit.judge import judge
+from ecoaudit.judge.compare import compare, delta_for
+from ecoaudit.judge.verdict import Baseline, Outcome
+
+
+def test_a_pull_request_is_not_blamed_for_the_weather() -> None:
+    """Same energy on a grid twice as dirty: carbon doubles, the workload did not change."""
+    head, base = l3_audit(intensity=800.0), l3_audit(intensity=400.0)
+    verdict = judge(head, [Budget(metric="carbon_kg", max_increase_percent=5)], base=base)
+    assert verdict.outcome == Outcome.PASS
+    by_part = {d.part: d for d in verdict.deltas if d.metric in {"carbon_kg", "intensity"}}
+    assert by_part["total"].percent == pytest.approx(100.0)
+    assert by_part["grid"].percent == pytest.approx(100.0)
+
+
+def test_a_regression_beyond_the_noise_fails() -> None:
+    head, base = l3_audit(j_per_token=0.12), l3_audit(j_per_token=0.1)
+    verdict = judge(head, [Budget(metric="workload", max_increase_percent=10)], base=base)
+    assert verdict.outcome == Outcome.FAIL
+    assert "+20.0 %" in verdict.headline
+
+
+def test_a_change_inside_the_noise_is_no_detectable_change() -> None:
+    head, base = l3_audit(j_per_token=0.103), l3_audit(j_per_token=0.1)
+    delta = delta_for(compare(head, base).deltas, "j_per_token")
+    assert delta is not None
+    assert delta.detectable is False
+    assert "no detectable change" in delta.text
+
+
+def test_a_limit_tighter_than_the_noise_cannot_be_decided() -> None:
+    head, base = l3_audit(j_per_token=0.103), l3_audit(j_per_token=0.1)
+    verdict = judge(head, [Budget(metric="workload", max_increase_percent=2)], base=base)
+    assert verdict.outcome == Outcome.INCONCLUSIVE
+
+
+def test_five_base_runs_replace_the_default_band() -> None:
+    quiet = [l3_audit(j_per_token=0.1 + 0.0001 * i) for i in range(5)]
+    head = l3_audit(j_per_token=0.103)
+    delta = delta_for(compare(head, quiet[0], quiet[1:]).deltas, "j_per_token")
+    assert delta is not None
+    assert delta.band_percent is not None
+    assert delta.band_percent < 1.0
+    assert delta.detectable is True
+
+
+def test_energy_per_run_has_no_band_when_the_work_differs() -> None:
+    head, base = l3_audit(facility_kwh=9.0, tokens=1.2e8, j_per_token=None), l3_audit(j_per_token=None)
+    delta = delta_for(compare(head, base).deltas, "energy_kwh")
+    assert delta is not None
+    assert delta.band_percent is None
+    assert delta.detectable is None
+
+
+@pytest.mark.parametrize(("kwh", "outcome"), [(10.0, Outcome.INCONCLUSIVE), (12.0, Outcome.FAIL)])
+def test_different_work_fails_only_beyond_what_runs_to_a_target_spread(kwh: float, outcome: Outcome) -> None:
+    head, base = l3_audit(facility_kwh=kwh, tokens=1.2e8), l3_audit(facility_kwh=8.0)
+    assert judge(head, [Budget(metric="energy_kwh", max_increase_percent=5)], base=base).outcome == outcome
+
+
+def test_other_hardware_is_not_compared_but_absolute_budgets_are_judged() -> None:
+    head, base = l3_audit(gpu="NVIDIA B200"), l3_audit()
+    budgets = [Budget(metric="energy_kwh", max=7.0), Budget(metric="workload", max_increase_percent=5)]
+    verdict = judge(head, budgets, base=base)
+    assert not verdict.deltas
+    assert "other hardware" in verdict.not_comparable[0]
+    assert [c.outcome for c in verdict.checks] == [Outcome.FAIL, Outcome.INCONCLUSIVE]
+
+
+def test_other_projects_are_not_compared() -> None:
+    assert compare(l3_audit(project="a"), l3_audit(project="b")).not_comparable
+
+
+def test_levels_that_differ_are_compared_at_the_common_one() -> None:
+    """The base carries L3, the head only boards: both have L2, so energy is compared there."""
+    comparison = compare(l2_audit(gpu_kwh=5.72), l3_audit(facility_kwh=8.0))
+    delta = delta_for(comparison.deltas, "energy_kwh")
+    assert delta is not None
+    assert (delta.level, delta.percent) == ("L2", pytest.approx(10.0))
+    assert any("not compared" in note for note in comparison.notes)
+
+
+def test_lifecycle_and_direct_intensity_are_never_compared() -> None:
+    comparison = compare(l3_audit(intensity_basis="direct"), l3_audit())
+    assert not [d for d in comparison.deltas if d.metric in {"carbon_kg", "intensity"}]
+    assert any("two different quantities" in note for note in comparison.notes)
+
+
+def test_the_verdict_carries_its_baseline() -> None:
+    baseline = Baseline(source="check run", commit="abc", distance=2)
+    assert judge(l3_audit(), base=l3_audit(), baseline=baseline).baseline == baseline
+    assert judge(l3_audit(), baseline=baseline).baseline is None
+
+
+@given(st.floats(0.01, 100), st.floats(0.01, 100))
+def test_swapping_head_and_base_inverts_the_ratio(new: float, old: float) -> None:
+    there = delta_for(compare(l3_audit(j_per_token=new), l3_audit(j_per_token=old)).deltas, "j_per_token")
+    back = delta_for(compare(l3_audit(j_per_token=old), l3_audit(j_per_token=new)).deltas, "j_per_token")
+    assert there is not None
+    assert back is not None
+    assert there.percent is not None
+    assert back.percent is not None
+    assert (1 + there.percent / 100) * (1 + back.percent / 100) == pytest.approx(1.0)
+
+
+def test_an_audit_against_itself_never_changes() -> None:
+    audit = l3_audit()
+    verdict = judge(audit, [Budget(metric="workload", max_increase_percent=0)], base=audit)
+    assert verdict.outcome == Outcome.PASS
+    assert all(d.percent == 0 for d in verdict.deltas)
+    assert msgspec.json.decode(msgspec.json.encode(verdict))["outcome"] == "pass"
