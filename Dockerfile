@@ -20,8 +20,8 @@ COPY pyproject.toml README.md LICENSE NOTICE /src/
 COPY templates /src/templates
 COPY fixtures/sample_logs /src/fixtures/sample_logs
 COPY src /src/src
-RUN /opt/build/bin/pip --python /opt/ecoaudit/bin/python install --no-cache-dir --quiet --no-compile --no-deps \
-      --no-build-isolation /src
+RUN /opt/build/bin/pip wheel --no-cache-dir --quiet --no-deps --no-build-isolation --wheel-dir /dist /src \
+ && /opt/build/bin/pip --python /opt/ecoaudit/bin/python install --no-cache-dir --quiet --no-compile --no-deps /dist/*.whl
 
 FROM ${BASE_IMAGE}
 
@@ -39,12 +39,12 @@ ENV MPLBACKEND=Agg \
 
 # A container starts from the same files every time, so what Python and matplotlib would work out at each start is worked
 # out here: byte code (the base image ships the standard library without) and the list of fonts.
-# The font folder is writable by everyone because matplotlib ignores a cache that it could not write to.
+# The folder of fonts is writable by everyone because matplotlib ignores a cache that it could not write to.
 RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash -x '/(test|idlelib|lib2to3|ensurepip|turtledemo|tkinter|pip|setuptools)/' \
       "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" /opt/ecoaudit/lib \
  && mkdir -p "$MPLCONFIGDIR" \
  && /opt/ecoaudit/bin/python -c 'import matplotlib.font_manager' \
- && chmod -R a+rwX /opt/ecoaudit/cache \
+ && chmod 1777 "$MPLCONFIGDIR" \
  && ln -s /opt/ecoaudit/bin/ecoaudit /usr/local/bin/ecoaudit
 
 # -I: neither the workspace nor a job's PYTHONPATH can put a module before ours. -B, -u: write no byte code, hold back no line.

@@ -5,7 +5,7 @@
 set -euo pipefail
 
 name=$1 cache=$2
-packages=base-files,bash,coreutils,dash,tar,gzip,sed,grep,findutils,libc-bin,passwd,netbase,ca-certificates
+packages=base-files,bash,coreutils,dash,tar,gzip,sed,grep,findutils,libc-bin,passwd,netbase,tzdata,ca-certificates,libstdc++6
 packages+=,python3,python3-pip,python3-venv,python3-setuptools
 certificates=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
 pip_index=$(python3 -m pip config get global.index-url 2>/dev/null || true)

