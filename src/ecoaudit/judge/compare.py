@@ -92,7 +92,7 @@ def _workload(head: Audit, base: Audit, peers: Sequence[Audit], level: LevelName
             new, old = getattr(head.efficiency, metric), getattr(base.efficiency, metric)
             if new and old:
                 values = [q.value for a in peers if (q := getattr(a.efficiency, metric))]
-                band = noise.history_band_percent(values) or noise.DEFAULT_BAND_PERCENT
+                band = _band(values)
                 deltas.append(
                     _delta(
                         metric, "workload", old.value, new.value, band, head.efficiency.boundary, _training_level(head)
@@ -101,11 +101,9 @@ def _workload(head: Audit, base: Audit, peers: Sequence[Audit], level: LevelName
     new_kwh, old_kwh = _energy(head, level, boundary), _energy(base, level, boundary)
     if new_kwh and old_kwh:
         same_work = [a for a in peers if equal_work(head, a)]
-        band = None
-        if equal_work(head, base):
-            values = [q.value for a in same_work if (q := _energy(a, level, boundary))]
-            band = noise.history_band_percent(values) or noise.DEFAULT_BAND_PERCENT
-        deltas.append(_delta("energy_kwh", "workload", old_kwh.value, new_kwh.value, band, boundary, level))
+        values = [q.value for a in same_work if (q := _energy(a, level, boundary))]
+        band_kwh = _band(values) if equal_work(head, base) else None
+        deltas.append(_delta("energy_kwh", "workload", old_kwh.value, new_kwh.value, band_kwh, boundary, level))
         if head.run.duration_s and base.run.duration_s:
             watts = [q.value * 3.6e6 / s for q, s in ((old_kwh, base.run.duration_s), (new_kwh, head.run.duration_s))]
             deltas.append(
@@ -115,9 +113,13 @@ def _workload(head: Audit, base: Audit, peers: Sequence[Audit], level: LevelName
         # One price for both: what the cloud charges is not the pull request's doing.
         price = head.cost.per_gpu_hour.value
         pair = base.cost.gpu_hours.value * price, head.cost.gpu_hours.value * price
-        band = noise.DEFAULT_BAND_PERCENT if equal_work(head, base) else None
-        deltas.append(_delta("cost_usd", "workload", *pair, band, None, None))
+        band_cost = noise.DEFAULT_BAND_PERCENT if equal_work(head, base) else None
+        deltas.append(_delta("cost_usd", "workload", *pair, band_cost, None, None))
     return deltas
+
+
+def _band(values: Sequence[float]) -> float:
+    return noise.history_band_percent(values) or noise.DEFAULT_BAND_PERCENT
 
 
 def _carbon(head: Audit, base: Audit, level: LevelName, boundary: Boundary) -> list[Delta]:

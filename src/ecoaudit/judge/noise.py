@@ -1,7 +1,7 @@
 """How large a difference must be before it means anything.
 
 All bands are relative, at 90 %, on the ratio head/base. They cover what differs between two runs of the same work on
-the same hardware; factors common to both (PUE, alpha, grid factor, the gain of the same board model) cancel and are not in.
+the same hardware; factors common to both (PUE, alpha, grid factor, gain of the same board model) cancel and are not in.
 """
 
 import math
