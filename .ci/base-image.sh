@@ -17,6 +17,7 @@ if [[ ! -f $archive ]]; then
   mkdir -p "$cache"
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
+  # shellcheck disable=SC2016  # apt expands it, not the shell
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' | sort -u | head -1)
   mmdebstrap --quiet --variant=extract --aptopt='Apt::Install-Recommends "false"' --include="$packages" \
     --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr bookworm "$work/debian.tar" "$mirror"

@@ -43,7 +43,7 @@ check "dependabot.yml against its schema" check-jsonschema --quiet --builtin-sch
 check "actionlint" actionlint
 check "zizmor" zizmor --offline --no-progress --quiet .
 check "hadolint" hadolint Dockerfile
-check "shellcheck" shellcheck "${shell_scripts[@]}"
+check "shellcheck" shellcheck --external-sources "${shell_scripts[@]}"
 
 if ((${#failed[@]})); then
   printf 'failed:%s\n' "$(printf ' %s;' "${failed[@]}")" >&2
