@@ -1,7 +1,7 @@
 """Untrusted text into GitHub-flavoured Markdown, and GitHub's own rewriting (mentions, references, links) kept off it.
 
-Host names, project names, branch names, log lines and finding texts come from files that a stranger may have written.
-A backslash or an entity stops Markdown syntax, but GitHub looks for `@user`, `#1` and `GH-1` in the rendered text, where
+Host names, project names, branch names, log lines and findings come from files that a stranger may have written.
+A backslash or an entity stops Markdown syntax, but GitHub looks for `@user`, `#1` and `GH-1` in the rendered text where
 both are already gone: these are broken up by a word joiner, which has no width.
 """
 
@@ -21,7 +21,7 @@ _RUN_OF_BACKTICKS = re.compile(r"`+")
 def clean(text: str, *, limit: int | None = None) -> str:
     """Return `text` as one line: white space collapsed, control and invisible format characters gone, cut to `limit`.
 
-    Bidirectional overrides and zero-width characters are format characters; they can make a line read as what it is not.
+    Bidirectional overrides and zero-width characters are format characters: they make a line read as what it is not.
     """
     kept = []
     for char in text:

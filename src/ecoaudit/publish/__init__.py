@@ -1,0 +1,1 @@
+"""GitHub: event -> activity -> effects -> executor (comment, check run, outputs, baseline)."""
