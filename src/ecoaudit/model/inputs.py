@@ -9,6 +9,7 @@ from datetime import tzinfo
 from typing import Literal, Protocol
 
 from ecoaudit.ingest.records import FloatArray
+from ecoaudit.model.calibration import CalibratedLine
 from ecoaudit.reference.types import (
     Citation,
     Cooling,
@@ -77,31 +78,6 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
-class UserLine:
-    """A line `P_node = host_w + alpha x (sum of GPU power)` fitted by `ecoaudit calibrate` on a user's own meter.
-
-    `host_w_se` and `alpha_se` are standard errors, `correlation` theirs; `residual_se_percent` is the spread of a run's
-    energy around the line (held out), in percent. The boards' own gain is inside alpha when the same boards and the
-    same NVML power field are used again, which `gpu`, `gpus_per_node` and `power_field` say.
-    """
-
-    id: str
-    gpu: str
-    gpus_per_node: int
-    host_w: float
-    host_w_se: float
-    alpha: float
-    alpha_se: float
-    correlation: float
-    residual_se_percent: float
-    source: str
-    power_field: Literal["average", "instant", "unspecified"] = "unspecified"
-    gpu_uuids: tuple[str, ...] = ()
-    fitted_on: tuple[str, ...] = ()
-    held_out_percent: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ModelOptions:
     """What the user says of the hardware and the meters; None means: what the logs say, else the stated default.
 
@@ -114,7 +90,7 @@ class ModelOptions:
     cooling: Cooling | None = None
     meter_boundary: Literal["ac", "dc"] | None = None
     network_power_w: float | None = None
-    calibration: UserLine | None = None
+    calibration: CalibratedLine | None = None
     timezone: tzinfo | None = None
     node_gpu_count: int | None = None
 

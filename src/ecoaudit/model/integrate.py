@@ -1,0 +1,156 @@
+"""Energy of one device over given segments: the counter first, else the trapezoid of power; gaps judged and listed.
+
+A gap is an interval longer than `GAP_FACTOR` times the median observed interval. Over a gap the energy counter
+decides; without one the time is handed on as `filled_s`, to be filled with a mean power and called modelled.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ecoaudit.ingest.records import FloatArray
+from ecoaudit.model.intervals import split
+from ecoaudit.model.reduce import E, P, Partial, T, median_step_s, regular_sums
+
+GAP_FACTOR = 3.0
+COUNTER_UPDATE_S = 0.1
+"""NVML's energy counter moves about every 100 ms (ml.energy measurements; Yang et al., arXiv 2312.02741)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceGap:
+    """A gap of one device; `energy_j` is what the counter says of it, None where the mean power fills it."""
+
+    start_s: float
+    end_s: float
+    filled_by: Literal["counter", "mean power"]
+    energy_j: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceEnergy:
+    """Energy of one device by segment; arrays have shape (segments,).
+
+    `read_j` is what counter and power say, `read_s` the time it covers; `filled_s` is time nothing was read.
+    `compared_percent` is (trapezoid - counter) / counter where both exist. `power_seconds` is the power histogram of
+    the focus window (`reduce.POWER_BIN_W`).
+    """
+
+    read_j: FloatArray
+    read_s: FloatArray
+    filled_s: FloatArray
+    util_percent: FloatArray
+    gaps: tuple[DeviceGap, ...]
+    samples: int
+    expected_samples: int
+    step_s: float | None
+    resets: int
+    counter_share: float
+    compared_percent: float | None
+    power_seconds: FloatArray
+    power_min_w: float
+    power_max_w: float
+
+    def mean_power_w(self) -> float | None:
+        """Return the mean power in W of the time that was read, None if there was none."""
+        covered = float(self.read_s.sum())
+        return float(self.read_j.sum()) / covered if covered > 0 else None
+
+
+def integrate(
+    partial: Partial, edges: FloatArray, focus: tuple[float, float], ceiling_w: float | None = None
+) -> DeviceEnergy:
+    """Return the energy of a device whose merged partial was made with the same `edges` and `focus`.
+
+    A counter's interval that runs backwards, the one after it (where a glitch jumps back up), and one whose mean power
+    exceeds `ceiling_w` are not believed: power decides there, and without power they are gaps.
+    """
+    step = median_step_s(partial)
+    threshold = max(GAP_FACTOR * step, partial.open_above_s) if step else 0.0
+    start, end = partial.rows[:, 0], partial.rows[:, 1]
+    dt = end[:, T] - start[:, T]
+    believed, resets = _believed_counter(start, end, dt, ceiling_w)
+    powered = np.isfinite(start[:, P]) & np.isfinite(end[:, P])
+    is_gap = dt > threshold
+
+    by_counter = believed
+    by_power = ~believed & powered & ~is_gap
+    unread = ~by_counter & ~by_power
+    counted_start = start.copy()
+    counted_start[~believed, E] = np.nan
+    judged = by_counter & ~is_gap | by_power
+    sums = regular_sums(counted_start[judged], end[judged], edges, focus)
+    read_j = partial.energy_j + sums["energy_j"]
+    read_s = partial.covered_s + sums["covered_s"]
+    counter_s = partial.counter_s + sums["counter_s"]
+
+    bridged = by_counter & is_gap
+    if bridged.any():
+        s, e = start[bridged], end[bridged]
+        read_j = read_j + split(edges, s[:, T], e[:, T], e[:, E] - s[:, E])
+        read_s = read_s + split(edges, s[:, T], e[:, T], dt[bridged])
+        counter_s += float(dt[bridged].sum())
+    filled_s = split(edges, start[unread, T], end[unread, T], dt[unread])
+    gaps = [
+        DeviceGap(float(s[T]), float(e[T]), "counter", float(e[E] - s[E]))
+        for s, e in zip(start[bridged], end[bridged], strict=True)
+    ]
+    gaps += [
+        DeviceGap(float(s[T]), float(e[T]), "mean power", None) for s, e in zip(start[unread], end[unread], strict=True)
+    ]
+
+    for t0, t1, power in (
+        (float(edges[0]), float(partial.first[T]), float(partial.first[P])),
+        (float(partial.last[T]), float(edges[-1]), float(partial.last[P])),
+    ):
+        if t1 <= t0:
+            continue
+        seconds = split(edges, np.array([t0]), np.array([t1]), np.array([t1 - t0]))
+        if t1 - t0 <= threshold and np.isfinite(power):  # less than a gap: the nearest reading holds
+            read_j, read_s = read_j + seconds * power, read_s + seconds
+        else:
+            filled_s = filled_s + seconds
+            gaps.append(DeviceGap(t0, t1, "mean power", None))
+
+    util_s = partial.util_covered_s + sums["util_covered_s"]
+    util = partial.util_percent_s + sums["util_percent_s"]
+    counter_j = partial.compared_counter_j + sums["compared_counter_j"]
+    power_j = partial.compared_power_j + sums["compared_power_j"]
+    whole = float(read_s.sum())
+    return DeviceEnergy(
+        read_j=read_j,
+        read_s=read_s,
+        filled_s=filled_s,
+        util_percent=np.divide(util, util_s, out=np.full(util.shape, np.nan), where=util_s > 0),
+        gaps=tuple(sorted(_inside(gaps, edges), key=lambda gap: gap.start_s)),
+        samples=partial.samples,
+        expected_samples=round(float(edges[-1] - edges[0]) / step) + 1 if step else partial.samples,
+        step_s=step,
+        resets=resets,
+        counter_share=min(1.0, counter_s / max(float(partial.last[T] - partial.first[T]), 1e-9)) if whole else 0.0,
+        compared_percent=100.0 * (power_j - counter_j) / counter_j if counter_j > 0 else None,
+        power_seconds=partial.power_seconds + sums["power_seconds"],
+        power_min_w=partial.power_min_w,
+        power_max_w=partial.power_max_w,
+    )
+
+
+def _believed_counter(
+    start: FloatArray, end: FloatArray, dt: FloatArray, ceiling_w: float | None
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], int]:
+    counted = np.isfinite(start[:, E]) & np.isfinite(end[:, E])
+    back = counted & (end[:, E] < start[:, E])
+    after = np.zeros(back.shape, dtype=bool)
+    if back.size:
+        after[1:] = back[:-1] & (start[1:, T] == end[:-1, T])
+    believed = counted & ~back & ~after
+    if ceiling_w is not None:
+        # The counter moves in steps of its update period, so an interval may hold one period more than its length.
+        believed &= end[:, E] - start[:, E] <= ceiling_w * (dt + 2 * COUNTER_UPDATE_S)
+    return believed, int(back.sum())
+
+
+def _inside(gaps: list[DeviceGap], edges: FloatArray) -> list[DeviceGap]:
+    first, last = float(edges[0]), float(edges[-1])
+    return [gap for gap in gaps if gap.end_s > first and gap.start_s < last]

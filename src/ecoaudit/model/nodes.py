@@ -1,0 +1,195 @@
+"""Telemetry files brought together by node and device, reduced over given segments and integrated."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+
+import numpy as np
+
+from ecoaudit.ingest.records import Event, FloatArray, GpuInfo, Telemetry
+from ecoaudit.model.clock import from_local, iso
+from ecoaudit.model.integrate import DeviceEnergy, integrate
+from ecoaudit.model.notes import Notes
+from ecoaudit.model.reduce import Partial, merge, reduce_samples
+
+CEILING = 1.5
+"""A board cannot draw more than this times its enforced limit for as long as a sample: such a counter step is false."""
+COMPARE_WARN_PERCENT = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The telemetry files of one node in the order of time; they do not overlap. `label` names it in messages."""
+
+    label: str
+    host: str | None
+    files: tuple[Telemetry, ...]
+
+    @property
+    def start_s(self) -> float:
+        return float(self.files[0].time_s[0])
+
+    @property
+    def end_s(self) -> float:
+        return float(self.files[-1].time_s[-1])
+
+    @property
+    def node_gpu_count(self) -> int | None:
+        """Number of GPUs in the node, this run's or not, as the recorder saw it."""
+        return max((f.node_gpu_count for f in self.files if f.node_gpu_count), default=None)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        return tuple(event for file in self.files for event in file.events)
+
+
+@dataclass(frozen=True, slots=True)
+class GpuReading:
+    """One GPU of the run with its energy by segment."""
+
+    node: int
+    info: GpuInfo
+    energy: DeviceEnergy
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReading:
+    """One node: its GPUs' energy and, where recorded, the energy of its RAPL zones in J by segment."""
+
+    stream: Stream
+    gpus: tuple[GpuReading, ...]
+    rapl_j: dict[str, FloatArray]
+
+
+def streams(telemetry: Sequence[Telemetry], zone: tzinfo | None, notes: Notes) -> tuple[Stream, ...]:
+    """Group files by node, sort them by time and drop what two files of one node both hold.
+
+    Files without a host name are one node when they hold the same GPUs at different times, else several.
+    """
+    groups: dict[tuple[str, int], list[Telemetry]] = {}
+    anonymous = 0
+    for log in sorted((f for f in telemetry if f.time_s.size), key=lambda f: float(f.time_s[0])):
+        file = log
+        if file.clock == "naive" and zone is not None:
+            file = replace(file, time_s=from_local(file.time_s, zone), clock="utc")
+        if file.host is not None:
+            groups.setdefault((file.host, 0), []).append(file)
+            continue
+        for key, files in groups.items():
+            if key[0] == "" and _ids(files[-1]) == _ids(file) and float(files[-1].time_s[-1]) <= float(file.time_s[0]):
+                files.append(file)
+                break
+        else:
+            anonymous += 1
+            groups["", anonymous] = [file]
+    if anonymous > 1:
+        notes.warn(f"{anonymous} telemetry files without a host name are counted as {anonymous} nodes")
+    found = []
+    for number, ((host, _), files) in enumerate(groups.items()):
+        label = f"node {number}"
+        found.append(Stream(label, host or None, _without_overlap(files, label, notes)))
+    return tuple(found)
+
+
+def _ids(file: Telemetry) -> tuple[object, ...]:
+    return tuple(gpu.uuid or gpu.index for gpu in file.gpus)
+
+
+def _without_overlap(files: Sequence[Telemetry], label: str, notes: Notes) -> tuple[Telemetry, ...]:
+    """Cut from each file what earlier files of the node already hold for the same GPUs."""
+    kept: list[Telemetry] = []
+    for file in files:
+        rest = file
+        ends = [float(k.time_s[-1]) for k in kept if set(_ids(k)) & set(_ids(file))]
+        if ends and float(file.time_s[0]) < max(ends):
+            later = file.time_s > max(ends)
+            share = 1.0 - float(later.mean())
+            notes.warn(
+                f"{label}: two telemetry files overlap in time; {share:.0%} of one is left out, not counted twice"
+            )
+            if not later.any():
+                continue
+            rest = _rows(file, later)
+        kept.append(rest)
+    return tuple(kept)
+
+
+def _rows(file: Telemetry, keep: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]") -> Telemetry:
+    def cut(values: FloatArray | None) -> FloatArray | None:
+        return None if values is None else values[keep]
+
+    return replace(
+        file,
+        time_s=file.time_s[keep],
+        power_w=file.power_w[keep],
+        energy_j=cut(file.energy_j),
+        util_percent=cut(file.util_percent),
+        host_energy_j={zone: values[keep] for zone, values in file.host_energy_j.items()},
+        node_power_w=cut(file.node_power_w),
+    )
+
+
+def read_nodes(
+    found: Sequence[Stream], edges: FloatArray, focus: tuple[float, float], notes: Notes
+) -> tuple[NodeReading, ...]:
+    """Integrate every GPU and RAPL zone of every node over the segments between `edges` (shape (segments + 1,))."""
+    return tuple(_read_node(number, stream, edges, focus, notes) for number, stream in enumerate(found))
+
+
+def _read_node(number: int, stream: Stream, edges: FloatArray, focus: tuple[float, float], notes: Notes) -> NodeReading:
+    devices: dict[object, tuple[GpuInfo, Partial | None]] = {}
+    zones: dict[str, Partial | None] = {}
+    for file in stream.files:
+        for column, info in enumerate(file.gpus):
+            part = reduce_samples(
+                file.time_s,
+                file.power_w[:, column],
+                None if file.energy_j is None else file.energy_j[:, column],
+                None if file.util_percent is None else file.util_percent[:, column],
+                edges,
+                focus,
+            )
+            key = info.uuid or (info.index if info.index is not None else column)
+            before = devices.get(key)
+            devices[key] = (info, _joined(before[1] if before else None, part))
+        for zone, counter in file.host_energy_j.items():
+            zones[zone] = _joined(zones.get(zone), reduce_samples(file.time_s, None, counter, None, edges, focus))
+    readings = []
+    for key, (info, partial) in devices.items():
+        if partial is None:
+            notes.warn(
+                f"{stream.label}: GPU {info.index if info.index is not None else key} has no power and no energy reading"
+            )
+            continue
+        ceiling = CEILING * info.power_limit_w if info.power_limit_w else None
+        readings.append(GpuReading(number, info, integrate(partial, edges, focus, ceiling)))
+    rapl = {}
+    for zone, partial in zones.items():
+        if partial is not None:
+            energy = integrate(partial, edges, focus)
+            mean = energy.mean_power_w() or 0.0
+            rapl[zone] = energy.read_j + mean * energy.filled_s
+    return NodeReading(stream, tuple(readings), rapl)
+
+
+def _joined(a: Partial | None, b: Partial | None) -> Partial | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return merge(a, b)
+
+
+def check_counters(readings: Sequence[GpuReading], notes: Notes) -> None:
+    """Warn where the energy counter and the integral of power disagree by more than `COMPARE_WARN_PERCENT`."""
+    off = [r for r in readings if abs(r.energy.compared_percent or 0.0) > COMPARE_WARN_PERCENT]
+    if off:
+        worst = max(off, key=lambda r: abs(r.energy.compared_percent or 0.0))
+        notes.warn(
+            f"energy counter and integrated power differ by more than {COMPARE_WARN_PERCENT:g} % on {len(off)} of "
+            f"{len(readings)} GPUs (largest {worst.energy.compared_percent:+.1f} %, node {worst.node} GPU "
+            f"{worst.info.index}); the counter is used"
+        )
+
+
+def describe_window(edges: FloatArray) -> str:
+    """Return the window between the outer edges for messages."""
+    return f"{iso(float(edges[0]))} to {iso(float(edges[-1]))}"

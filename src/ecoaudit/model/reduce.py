@@ -1,0 +1,185 @@
+"""Samples of one GPU (or one host counter) reduced to sums that merge: what a huge log leaves behind in memory.
+
+A partial holds, for the segments between given edges, the energy of every interval that is certainly regular, and the
+other intervals as rows: long ones, those next to a counter that stepped back, and the first and last of the file.
+Whether a long interval is a gap depends on the run's median interval, which only the merged whole knows, so rows are
+judged at the end (`integrate.py`). Splitting a file anywhere therefore changes no result but by rounding.
+"""
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+import numpy as np
+
+from ecoaudit.ingest.records import FloatArray, IntArray
+from ecoaudit.model.intervals import split, trapezoid_j
+
+T, P, E, U = range(4)
+"""Columns of a row's end: time (s), power (W), energy counter (J), utilisation (%)."""
+
+KEEP_ALL_BELOW = 64
+"""A file with fewer intervals keeps them all as rows: its own median says too little."""
+OPEN_FACTOR = 1.5
+"""Intervals longer than this times the file's median stay open until the run's median is known."""
+POWER_BIN_W = 10.0
+POWER_BINS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """Sums over one stretch of samples. Arrays over segments have shape (edges - 1,).
+
+    `rows`, shape (k, 2, 4), are the open intervals' two ends. `step_s`/`step_count` is the histogram of sampling
+    intervals, to three significant digits. `power_seconds` is the time spent in bins of `POWER_BIN_W` within the focus
+    window. `compared_*_j` hold the same intervals once by counter and once by trapezoid.
+    """
+
+    samples: int
+    first: FloatArray
+    last: FloatArray
+    energy_j: FloatArray
+    covered_s: FloatArray
+    util_percent_s: FloatArray
+    util_covered_s: FloatArray
+    counter_s: float
+    rows: FloatArray
+    step_s: FloatArray
+    step_count: IntArray
+    open_above_s: float
+    compared_counter_j: float
+    compared_power_j: float
+    power_seconds: FloatArray
+    power_min_w: float
+    power_max_w: float
+
+
+class Sums(TypedDict):
+    """The part of a partial that regular intervals add to; see `Partial`."""
+
+    energy_j: FloatArray
+    covered_s: FloatArray
+    util_percent_s: FloatArray
+    util_covered_s: FloatArray
+    counter_s: float
+    compared_counter_j: float
+    compared_power_j: float
+    power_seconds: FloatArray
+
+
+def reduce_samples(
+    time_s: FloatArray,
+    power_w: FloatArray | None,
+    energy_j: FloatArray | None,
+    util_percent: FloatArray | None,
+    edges: FloatArray,
+    focus: tuple[float, float],
+) -> Partial | None:
+    """Reduce one device's samples, shape (n,) each, with NaN for what was not read; None if nothing was.
+
+    `time_s` never decreases; `edges` are sorted, shape (segments + 1,); `focus` is the window of the power histogram.
+    """
+    nothing = np.full(time_s.shape, np.nan)
+    columns = [time_s] + [nothing if c is None else c for c in (power_w, energy_j, util_percent)]
+    usable = np.isfinite(columns[P]) | np.isfinite(columns[E])
+    if not usable.any():
+        return None
+    data = np.stack([c[usable] for c in columns], axis=1)
+    start, end = data[:-1], data[1:]
+    dt = end[:, T] - start[:, T]
+    steps = dt[dt > 0]
+    keep_all = steps.size < KEEP_ALL_BELOW
+    open_above = 0.0 if keep_all else OPEN_FACTOR * float(np.median(steps))
+
+    counted = np.isfinite(start[:, E]) & np.isfinite(end[:, E])
+    powered = np.isfinite(start[:, P]) & np.isfinite(end[:, P])
+    back = counted & (end[:, E] < start[:, E])
+    is_open = (dt > open_above) | back | ~(counted | powered)
+    is_open[1:] |= back[:-1]
+    if is_open.size:
+        is_open[[0, -1]] = True
+
+    regular = regular_sums(start[~is_open], end[~is_open], edges, focus)
+    values, counts = np.unique(_three_digits(steps), return_counts=True)
+    powers = data[np.isfinite(data[:, P]), P]
+    return Partial(
+        samples=len(data),
+        first=data[0],
+        last=data[-1],
+        rows=np.stack([start[is_open], end[is_open]], axis=1),
+        step_s=values,
+        step_count=counts,
+        open_above_s=open_above,
+        power_min_w=float(powers.min(initial=np.inf)),
+        power_max_w=float(powers.max(initial=-np.inf)),
+        **regular,
+    )
+
+
+def regular_sums(start: FloatArray, end: FloatArray, edges: FloatArray, focus: tuple[float, float]) -> Sums:
+    """Return the sums over regular intervals given by their ends, shape (n, 4) each: counter first, else trapezoid."""
+    t0, t1 = start[:, T], end[:, T]
+    dt = t1 - t0
+    counted = np.isfinite(start[:, E]) & np.isfinite(end[:, E])
+    trapezoid = trapezoid_j(t0, t1, start[:, P], end[:, P])
+    counter = end[:, E] - start[:, E]
+    p0 = np.where(counted, np.nan, start[:, P])
+    both = counted & np.isfinite(trapezoid)
+    mean_util = 0.5 * (start[:, U] + end[:, U])
+    used = np.isfinite(mean_util)
+    mean_power = 0.5 * (start[:, P] + end[:, P])
+    focused = np.isfinite(mean_power) & (t0 >= focus[0]) & (t1 <= focus[1])
+    bins = np.clip(mean_power[focused] / POWER_BIN_W, 0, POWER_BINS - 1).astype(np.int64)
+    return {
+        "energy_j": split(edges, t0, t1, np.where(counted, counter, trapezoid), p0, end[:, P]),
+        "covered_s": split(edges, t0, t1, dt),
+        "util_percent_s": split(edges, t0, t1, np.where(used, mean_util * dt, 0.0)),
+        "util_covered_s": split(edges, t0, t1, np.where(used, dt, 0.0)),
+        "counter_s": float(dt[counted].sum()),
+        "compared_counter_j": float(counter[both].sum()),
+        "compared_power_j": float(trapezoid[both].sum()),
+        "power_seconds": np.bincount(bins, weights=dt[focused], minlength=POWER_BINS).astype(np.float64),
+    }
+
+
+def merge(a: Partial, b: Partial) -> Partial:
+    """Join two stretches of one device, `a` before `b`; the interval between them becomes an open row."""
+    step = b.first[T] - a.last[T]
+    if step < 0:
+        raise ValueError("stretches must be merged in the order of time and must not overlap")
+    between = np.stack([a.last, b.first])[np.newaxis]
+    values = np.concatenate((a.step_s, b.step_s, _three_digits(np.array([step]))[: int(step > 0)]))
+    counts = np.concatenate((a.step_count, b.step_count, np.ones(int(step > 0), dtype=np.int64)))
+    step_s, where = np.unique(values, return_inverse=True)
+    return Partial(
+        samples=a.samples + b.samples,
+        first=a.first,
+        last=b.last,
+        energy_j=a.energy_j + b.energy_j,
+        covered_s=a.covered_s + b.covered_s,
+        util_percent_s=a.util_percent_s + b.util_percent_s,
+        util_covered_s=a.util_covered_s + b.util_covered_s,
+        counter_s=a.counter_s + b.counter_s,
+        rows=np.concatenate((a.rows, between, b.rows)),
+        step_s=step_s,
+        step_count=np.bincount(where, weights=counts, minlength=step_s.size).astype(np.int64),
+        open_above_s=max(a.open_above_s, b.open_above_s),
+        compared_counter_j=a.compared_counter_j + b.compared_counter_j,
+        compared_power_j=a.compared_power_j + b.compared_power_j,
+        power_seconds=a.power_seconds + b.power_seconds,
+        power_min_w=min(a.power_min_w, b.power_min_w),
+        power_max_w=max(a.power_max_w, b.power_max_w),
+    )
+
+
+def median_step_s(partial: Partial) -> float | None:
+    """Return the median observed sampling interval in s; None with fewer than two distinct times."""
+    if partial.step_s.size == 0:
+        return None
+    below = np.cumsum(partial.step_count)
+    return float(partial.step_s[np.searchsorted(below, 0.5 * below[-1])])
+
+
+def _three_digits(values: FloatArray) -> FloatArray:
+    positive = values[values > 0]
+    digit = 10.0 ** (np.floor(np.log10(positive)) - 2)
+    return np.round(positive / digit) * digit
