@@ -1,1 +1,5 @@
-"""Sourced tables and their typed look-ups. Every row keeps its source, year, licence and basis."""
+"""Sourced tables: GPUs, grids, regions, PUE, prices, node power. `load()` returns them typed; files read once."""
+
+from ecoaudit.reference.tables import Tables, load
+
+__all__ = ["Tables", "load"]

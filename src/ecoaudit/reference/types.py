@@ -39,7 +39,11 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A cloud region: `key` is `provider:region`, `zone` the grid zone it buys from (a country or a part of one)."""
+    """A cloud region: `key` is `provider:region`, `zone` the grid zone it buys from (a country or a part of one).
+
+    `market_based_g_per_kwh` is what the provider claims after its certificates (annual matching: 0);
+    `cfe_share` the carbon-free share of `cfe_kind` (hourly or annual matching: two different claims).
+    """
 
     key: str
     provider: str
@@ -47,6 +51,11 @@ class Region:
     location: str
     country: str
     zone: str
+    citation: Citation
+    market_based_g_per_kwh: float | None = None
+    cfe_share: float | None = None
+    cfe_kind: Literal["hourly matching", "annual matching"] | None = None
+    cfe_citation: Citation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,26 @@ class GpuPrice:
     usd_per_gpu_hour: float
     low: float
     high: float
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A server, rack or cloud instance: its GPUs and, where published, its maximum power in W.
+
+    `measured` is true where that power is the highest reading of a published meter log, not a name plate.
+    `like` names the server that an instance is taken to be.
+    """
+
+    name: str
+    kind: Literal["system", "rack", "instance"]
+    provider: str
+    gpu: str
+    gpu_count: int
+    cooling: Cooling | None
+    max_power_w: float | None
+    measured: bool
+    like: str | None
     citation: Citation
 
 
