@@ -55,7 +55,7 @@ def encode(digest: Digest) -> str | None:
 
 
 def decode(text: str) -> Digest | None:
-    """Return the digest in a check run's text; None where there is none, or where it is damaged or of another schema."""
+    """Return the digest in a check run's text; None where there is none, or it is damaged or of another schema."""
     match = _PATTERN.search(text)
     if match is None:
         return None
