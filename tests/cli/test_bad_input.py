@@ -1,0 +1,82 @@
+"""Bad input gets one clear line on stderr and exit code 2, never a traceback."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SAMPLE = Path(__file__).resolve().parents[2] / "fixtures" / "sample_logs" / "synthetic-8xh100"
+TELEMETRY = str(SAMPLE / "telemetry.jsonl.gz")
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ecoaudit", *arguments], capture_output=True, text=True, timeout=60, cwd=cwd, check=False
+    )
+
+
+def assert_one_line(result: subprocess.CompletedProcess[str], *parts: str) -> None:
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    for part in parts:
+        assert part in result.stderr
+
+
+def test_a_file_that_is_no_log(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("Dear diary,\ntoday the loss went down.\n", encoding="utf-8")
+    assert_one_line(run("audit", str(path), cwd=tmp_path), "notes.txt")
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    assert_one_line(run("audit", str(tmp_path / "logs"), cwd=tmp_path), "logs")
+
+
+def test_a_missing_path(tmp_path: Path) -> None:
+    assert_one_line(run("audit", str(tmp_path / "gone.jsonl"), cwd=tmp_path), "gone.jsonl")
+
+
+def test_a_glob_without_a_match(tmp_path: Path) -> None:
+    assert_one_line(run("audit", str(tmp_path / "*.jsonl"), cwd=tmp_path), "*.jsonl")
+
+
+def test_an_unknown_region_before_any_log_is_read(tmp_path: Path) -> None:
+    assert_one_line(run("audit", TELEMETRY, "--region", "aws:eu-nroth-1", cwd=tmp_path), "eu-nroth-1", "eu-north-1")
+
+
+def test_an_unknown_zone(tmp_path: Path) -> None:
+    assert_one_line(run("audit", TELEMETRY, "--zone", "XQ", cwd=tmp_path), "XQ")
+
+
+def test_a_misspelt_key_names_the_nearest(tmp_path: Path) -> None:
+    config = tmp_path / "c.yml"
+    config.write_text("regoin: aws:eu-north-1\n", encoding="utf-8")
+    result = run("audit", TELEMETRY, "--config", str(config), cwd=tmp_path)
+    assert_one_line(result, "c.yml", "unknown key 'regoin'", "'region'")
+
+
+def test_a_telemetry_file_with_nothing_whole_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "torn.jsonl"
+    path.write_text('{"type":"header","schema":"ecoaudit.telemetry/1","host":"n01","gp', encoding="utf-8")
+    assert_one_line(run("audit", str(path), cwd=tmp_path), "torn.jsonl")
+
+
+def test_an_unknown_option_is_usage(tmp_path: Path) -> None:
+    result = run("audit", TELEMETRY, "--regon", "x", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "--region" in result.stderr
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "", "not json", '{"schema": "ecoaudit.audit/9"}'])
+def test_compare_with_something_that_is_no_audit(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "audit.json"
+    path.write_text(content, encoding="utf-8")
+    assert_one_line(run("compare", str(path), "--base", str(path), cwd=tmp_path), "audit.json")
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    result = run("--debug", "audit", str(tmp_path / "gone.jsonl"), cwd=tmp_path)
+    assert "Traceback" in result.stderr
