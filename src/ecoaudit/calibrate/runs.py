@@ -1,0 +1,172 @@
+"""The metered run: one row of the run table, from which every fit and every held-out test can be repeated."""
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from itertools import groupby
+from typing import Literal, get_args
+
+from ecoaudit.errors import EcoauditError
+from ecoaudit.reference.types import Cooling
+
+MeterBoundary = Literal["ac", "dc"]
+
+DISCLAIMER = "derived; not verified by MLCommons Association"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeteredRun:
+    """One run's power logs at one boundary, reduced to what the fits need. Powers in W a node, None = not known.
+
+    `system` is the submission's folder without node count and boundary, so that one machine keeps one name over
+    scales; `start_ms` identifies the run, which may be logged at AC and at DC. `mean_node_w` is the energy of all
+    nodes from run_start to run_stop over duration and nodes, without switches. `resident_w` is the 10th percentile of
+    readings taken while the GPUs waited. `saturated_samples_per_s` is what one node of this GPU does on this workload
+    (or, where none fits in a node, a node of the smallest published system); `saturated_source` says whose.
+    `official_*_j` is the run's official energy before Olympic mean and scaling. `excluded` says why the run is left out
+    of the fits ("" when it is not), `notes` what was found in its logs and handled.
+    """
+
+    round: str
+    operator: str
+    system: str
+    gpu: str
+    gpus_per_node: int
+    gpu_tdp_w: float
+    nodes: int
+    cooling: Cooling | None
+    workload: str
+    number_format: str | None
+    boundary: MeterBoundary
+    result: str
+    start_ms: int
+    duration_s: float
+    status: str
+    mean_node_w: float | None
+    network_w: float | None
+    network_kind: str | None
+    resident_w: float | None
+    samples: float | None
+    mfu: float | None
+    saturated_samples_per_s: float | None
+    saturated_source: str | None
+    gap_share: float
+    official_v40_j: float | None
+    official_v41_j: float | None
+    scaling_factor: float
+    excluded: str
+    notes: str
+    source: str
+    commit: str | None
+    licence: str
+
+    @property
+    def rated_w(self) -> float:
+        """Rated GPU power of a node: GPUs x TDP."""
+        return self.gpus_per_node * self.gpu_tdp_w
+
+    @property
+    def samples_per_s(self) -> float | None:
+        """Samples a second from run_start to run_stop, evaluation included."""
+        return None if self.samples is None else self.samples / self.duration_s
+
+    @property
+    def u(self) -> float | None:
+        """Throughput of a node relative to one saturated node; 1 on one node by definition."""
+        if self.nodes == 1:
+            return 1.0
+        rate = self.samples_per_s
+        if rate is None or not self.saturated_samples_per_s:
+            return None
+        return rate / self.nodes / self.saturated_samples_per_s
+
+    @property
+    def used(self) -> bool:
+        """Whether the run takes part in fits."""
+        return not self.excluded
+
+
+_OPTIONAL_NUMBERS = {
+    "mean_node_w",
+    "network_w",
+    "resident_w",
+    "samples",
+    "mfu",
+    "saturated_samples_per_s",
+    "official_v40_j",
+    "official_v41_j",
+}
+_OPTIONAL_TEXT = {"cooling", "number_format", "network_kind", "saturated_source", "commit"}
+_INTEGERS = {"gpus_per_node", "nodes", "start_ms"}
+_NUMBERS = {"gpu_tdp_w", "duration_s", "gap_share", "scaling_factor"} | _OPTIONAL_NUMBERS
+_DIGITS = {"mean_node_w": ".1f", "network_w": ".0f", "resident_w": ".0f", "mfu": ".4f", "gap_share": ".4f"}
+
+
+def write_csv(runs: Iterable[MeteredRun]) -> str:
+    """Return the run table as CSV, in a fixed order, figures at the precision of the logs."""
+    names = [field.name for field in fields(MeteredRun)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    for run in sorted(runs, key=_order):
+        writer.writerow([_cell(name, getattr(run, name)) for name in names])
+    return text.getvalue()
+
+
+def read_csv(text: str, *, where: str) -> list[MeteredRun]:
+    """Return the runs of a table that `write_csv` wrote; raises `EcoauditError` naming the line that does not fit."""
+    rows = csv.DictReader(io.StringIO(text))
+    names = [field.name for field in fields(MeteredRun)]
+    if list(rows.fieldnames or ()) != names:
+        raise EcoauditError("not a run table: its columns differ", where=where, fix="write it again with `calibrate`")
+    runs = []
+    for row in rows:
+        try:
+            runs.append(MeteredRun(**{name: _value(name, row[name]) for name in names}))
+        except (TypeError, ValueError) as error:
+            raise EcoauditError(f"not a run: {error}", where=f"{where}:{rows.line_num}") from error
+    return runs
+
+
+def by_key(
+    runs: Iterable[MeteredRun], key: Callable[[MeteredRun], tuple[str | int, ...]]
+) -> list[tuple[tuple[str | int, ...], list[MeteredRun]]]:
+    """Return the runs grouped by `key`, groups in the key's order, runs in the table's order."""
+    ordered = sorted(runs, key=lambda run: (key(run), _order(run)))
+    return [(value, list(members)) for value, members in groupby(ordered, key=key)]
+
+
+def distinct_runs(runs: Sequence[MeteredRun]) -> int:
+    """Return how many runs there are when the AC and the DC log of one run count once."""
+    return len({(run.operator, run.workload, run.nodes, run.start_ms) for run in runs})
+
+
+def _order(run: MeteredRun) -> tuple[str | int, ...]:
+    return (run.round, run.operator, run.system, run.workload, run.nodes, run.boundary, run.start_ms, run.result)
+
+
+def _cell(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return format(value, _DIGITS.get(name, ".10g"))
+    return str(value)
+
+
+def _value(name: str, cell: str) -> object:
+    if name in _OPTIONAL_NUMBERS | _OPTIONAL_TEXT and cell == "":
+        return None
+    if name == "cooling" and cell not in get_args(Cooling):
+        raise ValueError(f"cooling is {cell!r}")
+    if name == "boundary" and cell not in get_args(MeterBoundary):
+        raise ValueError(f"boundary is {cell!r}")
+    if name in _INTEGERS:
+        return int(cell)
+    if name in _NUMBERS:
+        number = float(cell)
+        if not math.isfinite(number):
+            raise ValueError(f"{name} is {cell}")
+        return number
+    return cell
