@@ -1,1 +1,38 @@
 """Bytes to typed records: one reader per telemetry format, one parser per framework, chosen by content."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from ecoaudit.ingest.records import FormatInfo, Inspection, RunLogs
+
+__all__ = ["formats", "inspect", "read"]
+
+
+def read(
+    inputs: Sequence[str], *, timezone: str | None = None, meter_boundary: Literal["ac", "dc"] | None = None
+) -> RunLogs:
+    """Read everything that `inputs` (files, folders, globs, URLs) hold of one run.
+
+    `timezone` is the IANA zone of clocks that name none; `meter_boundary` the side on which meters read where their
+    log does not say. Raises `EcoauditError` for a missing path, an empty folder, a glob without a match, and for a
+    file that was named and is no log; files of a folder that are no logs are listed in `RunLogs.ignored`.
+    """
+    from ecoaudit.ingest import assemble, values
+    from ecoaudit.ingest.records import ReadOptions
+
+    return assemble.read(inputs, ReadOptions(values.zone(timezone), meter_boundary))
+
+
+def inspect(path: str, *, timezone: str | None = None) -> Inspection:
+    """Say what one file is taken for, why, and what is in it; raises `EcoauditError` when it is no log."""
+    from ecoaudit.ingest import assemble, values
+    from ecoaudit.ingest.records import ReadOptions
+
+    return assemble.inspect(path, ReadOptions(values.zone(timezone), None))
+
+
+def formats() -> tuple[FormatInfo, ...]:
+    """Return every format that is understood, in the order in which they are tried."""
+    from ecoaudit.ingest import registry
+
+    return tuple(registry.load(entry).FORMAT for entry in registry.ENTRIES)

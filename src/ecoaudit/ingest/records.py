@@ -5,6 +5,7 @@ Times are Unix seconds in UTC. Arrays are float64; NaN marks "not in the log", n
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Literal
 
 import numpy as np
@@ -147,6 +148,7 @@ class TrainingLog:
     `job_start_s`/`job_end_s` bracket everything the process logged, `train_start_s`/`train_end_s` the training itself.
     `tokens`, `samples`, `flops` are totals of useful work; work repeated after a restart is in `rework_*`.
     `flops_kind` is `model` (no recompute) or `hardware` (with it). `throughput_tokens_per_s` is global.
+    `gpu_energy_j_per_step` has the shape of `steps`: joules a step of one GPU, the mean over ranks.
     """
 
     source: Source
@@ -211,3 +213,46 @@ class RunLogs:
     systems: tuple[SystemDescription, ...] = ()
     ignored: tuple[Source, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FormatInfo:
+    """A format: what is read from it, which versions were seen, what it cannot tell."""
+
+    name: str
+    kind: Literal["telemetry", "meter", "training"]
+    title: str
+    reads: str
+    seen: str
+    cannot_tell: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What one file was taken for and why; `None` where the format does not tell. Times are UTC in ISO 8601."""
+
+    path: str
+    format: str
+    why: str
+    records: int
+    bad_lines: int
+    first_step: int | None = None
+    last_step: int | None = None
+    tokens: float | None = None
+    samples: float | None = None
+    start: str | None = None
+    end: str | None = None
+    gpus: int | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What the user says about the logs: the zone of clocks without one, and the side on which meters read."""
+
+    zone: tzinfo | None = None
+    meter_boundary: Literal["ac", "dc"] | None = None
+
+
+Record = Telemetry | MeterLog | TrainingLog
+"""What a reader returns; one file may hold several."""

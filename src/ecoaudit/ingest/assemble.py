@@ -1,0 +1,165 @@
+"""Reads all files of a run and hands on one `RunLogs`; each file is read once, whatever its names."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ecoaudit.errors import EcoauditError
+from ecoaudit.ingest import discover, registry, systems
+from ecoaudit.ingest.files import LogFile
+from ecoaudit.ingest.records import (
+    Inspection,
+    MeterLog,
+    ReadOptions,
+    Record,
+    RunLogs,
+    Source,
+    SystemDescription,
+    Telemetry,
+    TrainingLog,
+)
+
+
+@dataclass
+class _Collected:
+    telemetry: list[Telemetry] = field(default_factory=list)
+    meters: list[MeterLog] = field(default_factory=list)
+    training: list[TrainingLog] = field(default_factory=list)
+    systems: list[SystemDescription] = field(default_factory=list)
+    ignored: list[Source] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, records: Sequence[Record]) -> None:
+        for record in records:
+            if isinstance(record, Telemetry):
+                self.telemetry.append(record)
+            elif isinstance(record, MeterLog):
+                self.meters.append(record)
+            else:
+                self.training.append(record)
+
+
+def read(inputs: Sequence[str], options: ReadOptions) -> RunLogs:
+    """Read the files that `inputs` mean; see `ecoaudit.ingest.read`."""
+    out = _Collected()
+    digests: dict[tuple[int, bytes], str] = {}
+    for found in discover.files(inputs):
+        file = LogFile(found.path)
+        match = registry.identify(file)
+        if match is None:
+            _unknown(file, found, out)
+            continue
+        digest = _digest(file)
+        if digest in digests and _may_repeat(match):
+            out.warnings.append(f"{found.path} has the same content as {digests[digest]}; counted once")
+            continue
+        digests.setdefault(digest, found.path)
+        try:
+            out.add(registry.load(match.entry).read(file, options))
+        except EcoauditError as error:
+            if found.named:
+                raise
+            out.ignored.append(Source(found.path, "unreadable"))
+            out.warnings.append(error.line())
+    _describe(out)
+    if not (out.telemetry or out.meters or out.training):
+        where = inputs[0] if len(inputs) == 1 else f"{len(inputs)} inputs"
+        raise EcoauditError(
+            f"no log found among {len(out.ignored)} files", where=where, fix="see `ecoaudit formats` for what is read"
+        )
+    return RunLogs(
+        telemetry=tuple(out.telemetry),
+        meters=tuple(out.meters),
+        training=tuple(out.training),
+        systems=tuple(out.systems),
+        ignored=tuple(out.ignored),
+        warnings=tuple(dict.fromkeys(out.warnings)),
+    )
+
+
+def inspect(path: str, options: ReadOptions) -> Inspection:
+    """Read one file and sum up what is in it; see `ecoaudit.ingest.inspect`."""
+    (found,) = discover.files([path])[:1]
+    if not found.named:
+        raise EcoauditError("inspect takes one file, not a folder or a pattern", where=path)
+    file = LogFile(found.path)
+    match = registry.identify(file)
+    if match is None:
+        raise _not_a_log(file)
+    module = registry.load(match.entry)
+    records = module.read(file, options)
+    training = [r for r in records if isinstance(r, TrainingLog)]
+    telemetry = [r for r in records if isinstance(r, Telemetry)]
+    log = training[0] if training else None
+    # Records of one file share one account, so the file's counts are the largest, not the sum.
+    times = [t for r in records for t in _span(r)]
+    return Inspection(
+        path=path,
+        format=module.FORMAT.name,
+        why=match.why,
+        records=max((r.quality.records for r in records), default=0),
+        bad_lines=max((r.quality.bad_lines for r in records), default=0),
+        first_step=log.first_step if log else None,
+        last_step=log.last_step if log else None,
+        tokens=log.tokens if log else None,
+        samples=log.samples if log else None,
+        start=_iso(min(times)) if times else None,
+        end=_iso(max(times)) if times else None,
+        gpus=sum(len(t.gpus) for t in telemetry) if telemetry else (log.world_size if log else None),
+        warnings=tuple(dict.fromkeys(w for r in records for w in r.quality.warnings)),
+    )
+
+
+def _unknown(file: LogFile, found: discover.Found, out: _Collected) -> None:
+    if systems.is_system(file.head.text) and not file.is_url:
+        out.ignored.append(Source(found.path, systems.FORMAT_NAME))
+    elif found.named:
+        raise _not_a_log(file)
+    else:
+        out.ignored.append(Source(found.path, "unknown"))
+
+
+def _not_a_log(file: LogFile) -> EcoauditError:
+    return EcoauditError(
+        f"not a log that is understood: it looks like {registry.looks_like(file.head)}",
+        where=file.path,
+        fix="see `ecoaudit formats` for what is read",
+    )
+
+
+def _describe(out: _Collected) -> None:
+    named = [systems.read(Path(s.path)) for s in out.ignored if s.format == systems.FORMAT_NAME]
+    out.systems += [d for d in named if d is not None] or systems.describe(out.training, out.meters)
+    out.ignored = [s for s in out.ignored if s.format != systems.FORMAT_NAME]
+    for description in out.systems:
+        if description.basis == "assumed":
+            out.warnings.append(
+                f"the hardware is read from the name {description.name!r} only; no system description was found"
+            )
+
+
+def _may_repeat(match: registry.Match) -> bool:
+    """Two nodes behind one meter channel log the same content; both count, and the model says so."""
+    return match.entry.module != "meters.mlperf_power"
+
+
+def _digest(file: LogFile) -> tuple[int, bytes]:
+    """Return size and digest of the decompressed content, so that a file and its compressed copy are one."""
+    size, total = 0, hashlib.blake2b(digest_size=16)
+    for block in file.blocks():
+        size += len(block)
+        total.update(block)
+    return size, total.digest()
+
+
+def _span(record: Record) -> list[float]:
+    if isinstance(record, TrainingLog):
+        times = (record.job_start_s, record.train_start_s, record.train_end_s, record.job_end_s)
+        return [t for t in times if t is not None]
+    return [float(record.time_s[0]), float(record.time_s[-1])] if len(record.time_s) else []
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

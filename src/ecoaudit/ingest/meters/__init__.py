@@ -1,0 +1,1 @@
+"""Readers of node and switch power at the wall."""

@@ -1,0 +1,122 @@
+"""Every format that is understood, and how a file's format is found: by content, the first match in this order."""
+
+import importlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from ecoaudit.ingest.files import Head, LogFile
+from ecoaudit.ingest.records import FormatInfo, ReadOptions, Record
+
+_DEEP_BYTES = 4 * 1024 * 1024
+
+
+class FormatModule(Protocol):
+    """What a format's module provides."""
+
+    FORMAT: FormatInfo
+
+    def sniff(self, head: Head) -> str | None:
+        """Return why the content is of this format, None if it is not."""
+        ...
+
+    def read(self, file: LogFile, options: ReadOptions) -> Sequence[Record]:
+        """Return the records; raises `EcoauditError` when the file cannot be read at all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A format's module and byte strings of which one must be in the head; so only likely modules are imported."""
+
+    module: str
+    markers: tuple[bytes, ...]
+
+
+# Order matters where a file may hold two kinds: what names itself comes first, general shapes come last.
+ENTRIES: tuple[Entry, ...] = (
+    Entry("telemetry.ecoaudit_jsonl", (b"ecoaudit.telemetry/", b'"type":"sample"')),
+    Entry("meters.mlperf_power", (b":::MLLOG",)),
+    Entry("training.mllog", (b":::MLLOG",)),
+    Entry("training.hf_state", (b'"log_history"',)),
+    Entry("training.megatron", (b"iteration",)),
+    Entry("telemetry.nvidia_smi_csv", (b"power", b"util", b" W", b"Power", b"Util")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The format that was found and why."""
+
+    entry: Entry
+    why: str
+
+
+def load(entry: Entry) -> FormatModule:
+    """Import a format's module."""
+    return cast(FormatModule, importlib.import_module(f"ecoaudit.ingest.{entry.module}"))
+
+
+def identify(file: LogFile) -> Match | None:
+    """Return the format of a file by its first 64 KiB, then, for long preambles, by its first 4 MiB."""
+    match = _identify(file.head)
+    if match is None and not file.head.complete and _is_text(file.head.raw):
+        match = _identify(file.sample(_DEEP_BYTES))
+    return match
+
+
+def _identify(head: Head) -> Match | None:
+    raw = head.text.encode("utf-8", "replace") if b"\0" in head.raw[:4096] else head.raw
+    for entry in ENTRIES:
+        if any(marker in raw for marker in entry.markers):
+            why = load(entry).sniff(head)
+            if why is not None:
+                return Match(entry, why)
+    return None
+
+
+def _is_text(raw: bytes) -> bool:
+    control = sum(raw[:8192].count(byte) for byte in range(9))
+    return control < 0.02 * max(len(raw[:8192]), 1)
+
+
+_BINARY = (
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive (unpack it first)"),
+    (b"\x7fELF", "a program"),
+    (b"PAR1", "a Parquet file"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"\x80\x02", "a Python pickle"),
+    (b"\x80\x04", "a Python pickle"),
+)
+
+
+def looks_like(head: Head) -> str:
+    """Return in a few words what an unknown file seems to be, for the error message."""
+    raw, text = head.raw, head.text.lstrip()
+    if not raw:
+        return "an empty file"
+    if raw[257:262] == b"ustar":
+        return "a tar archive (unpack it first)"
+    for magic, what in _BINARY:
+        if raw.startswith(magic):
+            return what
+    if not _is_text(raw) and "\0" in head.text[:4096]:
+        return "binary data"
+    if re.match(r"<(!doctype html|html)", text, re.IGNORECASE):
+        return "an HTML page"
+    if text.startswith(("{", "[")):
+        keys = re.findall(r'"([^"\n]{1,40})"\s*:', text[:2000])[:3]
+        return f"JSON with the keys {', '.join(dict.fromkeys(keys))}" if keys else "JSON"
+    first = text.splitlines()[0] if text else ""
+    if first.startswith("#!") or re.match(r"(import|from) \w+", first):
+        return "a script"
+    if first.count(",") >= 2 or first.count("\t") >= 2:
+        return f"a table whose first row is {first[:60]!r}"
+    if not text:
+        return "a file of blanks"
+    return f"text that begins with {first[:60]!r}"

@@ -1,0 +1,1 @@
+"""Readers of GPU and host telemetry, one file a format."""

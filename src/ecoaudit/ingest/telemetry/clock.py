@@ -1,0 +1,31 @@
+"""One true time axis from two clocks: the wall clock, which may be stepped, and the monotonic one, which may not."""
+
+import numpy as np
+
+from ecoaudit.ingest.records import FloatArray
+
+STEP_S = 1.0
+
+
+def corrected(wall_s: FloatArray, monotonic_s: FloatArray) -> tuple[FloatArray, int]:
+    """Return `(time_s, steps)` of one recording: shape (n,), never decreasing; `steps` counts clock steps over 1 s.
+
+    With a monotonic reading on every sample (CLOCK_BOOTTIME: it runs on through a suspend), the time is that reading
+    plus the median of wall minus monotonic. Without, a backward step of the wall clock is bridged with the median
+    interval, and the axis is anchored on the median reading.
+    """
+    if not len(wall_s):
+        return wall_s, 0
+    if not np.isnan(monotonic_s).any() and bool((np.diff(monotonic_s) >= 0).all()):
+        offset = wall_s - monotonic_s
+        steps = int((np.abs(np.diff(offset)) > STEP_S).sum())
+        return monotonic_s + float(np.median(offset)), steps
+    interval = np.diff(wall_s)
+    backward = interval < 0
+    if not backward.any():
+        return wall_s, 0
+    forward = interval[~backward]
+    interval[backward] = float(np.median(forward)) if len(forward) else 0.0
+    axis = np.concatenate(([0.0], np.cumsum(interval)))
+    steps = int((np.diff(wall_s) < -STEP_S).sum())
+    return axis + float(np.median(wall_s - axis)), steps

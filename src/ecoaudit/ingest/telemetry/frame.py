@@ -1,0 +1,146 @@
+"""From readings of single GPUs, in file order, to the (ticks, GPUs) arrays of `Telemetry`."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ecoaudit.ingest.records import FloatArray, GpuInfo
+
+_MAX_GPUS = 64
+
+
+@dataclass
+class Readings:
+    """Columns of readings, one entry a GPU and tick; `gpu` is its identity (uuid, index) or None."""
+
+    time_s: list[float] = field(default_factory=list)
+    gpu: list[Hashable] = field(default_factory=list)
+    power_w: list[float] = field(default_factory=list)
+    util: list[float] = field(default_factory=list)
+    energy_j: list[float] = field(default_factory=list)
+    info: dict[Hashable, GpuInfo] = field(default_factory=dict)
+
+    def add(
+        self,
+        time_s: float,
+        gpu: Hashable,
+        power_w: float = float("nan"),
+        util: float = float("nan"),
+        energy_j: float = float("nan"),
+    ) -> None:
+        self.time_s.append(time_s)
+        self.gpu.append(gpu)
+        self.power_w.append(power_w)
+        self.util.append(util)
+        self.energy_j.append(energy_j)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Arrays of shape (n,) and (n, gpus); `keys` names the columns, `None` metrics were never seen."""
+
+    time_s: FloatArray
+    keys: tuple[Hashable, ...]
+    power_w: FloatArray
+    util_percent: FloatArray | None
+    energy_j: FloatArray | None
+
+
+def frame(readings: Readings, *, same_tick_s: float | None = None) -> Frame:
+    """Group readings into ticks: a new tick begins when a GPU comes again or the time moves on.
+
+    `same_tick_s` is how far apart readings of one tick may be (None: 0.4 of the median interval of a GPU). A tick's
+    time is that of its first reading. Backward time is put in order, stably.
+    """
+    time = np.array(readings.time_s, dtype=np.float64)
+    keys = tuple(sorted(dict.fromkeys(readings.gpu), key=_key_order))
+    column = {key: i for i, key in enumerate(keys)}
+    index = np.array([column[g] for g in readings.gpu], dtype=np.int64)
+    order = np.argsort(time, kind="stable")
+    time, index = time[order], index[order]
+    limit = same_tick_s if same_tick_s is not None else 0.4 * _interval(time, index)
+    tick = _ticks(time, index, len(keys), limit)
+    n = int(tick[-1]) + 1 if len(tick) else 0
+
+    def spread(values: Sequence[float]) -> FloatArray:
+        out = np.full((n, len(keys)), np.nan)
+        out[tick, index] = np.array(values, dtype=np.float64)[order]
+        return out
+
+    starts = np.full(n, np.nan)
+    starts[tick[::-1]] = time[::-1]
+    util, energy = spread(readings.util), spread(readings.energy_j)
+    return Frame(
+        time_s=starts,
+        keys=keys,
+        power_w=spread(readings.power_w),
+        util_percent=None if np.isnan(util).all() else util,
+        energy_j=None if np.isnan(energy).all() else energy,
+    )
+
+
+def _key_order(key: Hashable) -> tuple[int, float, str]:
+    return (0, float(key), "") if isinstance(key, int | float) else (1, 0.0, str(key))
+
+
+def _interval(time: FloatArray, index: np.ndarray) -> float:
+    """Return the median time between two readings of the same GPU."""
+    steps = [np.diff(time[index == i]) for i in np.unique(index)]
+    every = np.concatenate(steps) if steps else np.empty(0)
+    every = every[every > 0]
+    return float(np.median(every)) if len(every) else 0.0
+
+
+def _ticks(time: FloatArray, index: np.ndarray, gpus: int, limit: float) -> np.ndarray:
+    """Return the tick number of every reading."""
+    if gpus == 1:
+        return np.arange(len(time))
+    out = np.empty(len(time), dtype=np.int64)
+    seen: set[int] = set()
+    current, start = -1, -np.inf
+    for i, (t, g) in enumerate(zip(time.tolist(), index.tolist(), strict=True)):
+        if g in seen or t - start > limit or current < 0:
+            current, start = current + 1, t
+            seen.clear()
+        seen.add(g)
+        out[i] = current
+    return out
+
+
+def gpus_a_tick(time_s: Sequence[float]) -> int:
+    """Return how many GPUs take turns in a log without an index: rows of a tick lie close, ticks far apart.
+
+    The smallest count for which at least 90 % of the rows at tick boundaries stand five times further from the row
+    before them than rows inside a tick do; 1 when there is no such pattern.
+    """
+    step = np.diff(np.array(time_s, dtype=np.float64))
+    if len(step) < 2:
+        return 1
+    order = np.sort(step)
+    for gpus in range(2, min(_MAX_GPUS, len(step)) + 1):
+        ticks = (len(step) + 1) // gpus
+        if ticks < 2:
+            return 1
+        wide = order[len(order) - (ticks - 1)]
+        narrow = order[len(order) - ticks]
+        if wide <= 0 or narrow * 5 > wide:
+            continue
+        edges = np.flatnonzero(step >= wide)
+        if len(edges) and float(np.mean(np.diff(np.concatenate(([-1], edges))) == gpus)) >= 0.9:
+            return gpus
+    return 1
+
+
+def turns(time_s: Sequence[float], gpus: int) -> list[int]:
+    """Return the position of every row within its tick, for a log without an index written by `gpus` GPUs."""
+    if gpus == 1:
+        return [0] * len(time_s)
+    step = np.diff(np.array(time_s, dtype=np.float64))
+    ticks = (len(step) + 1) // gpus
+    wide = np.sort(step)[len(step) - (ticks - 1)]
+    out, position = [0], 0
+    for gap in step.tolist():
+        position = 0 if gap >= wide or position + 1 >= gpus else position + 1
+        out.append(position)
+    return out

@@ -1,0 +1,1 @@
+"""Readers of framework logs, one file a framework."""
