@@ -1,0 +1,194 @@
+"""Charts over time: power within the run, and a figure over the last runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecoaudit.markdown_text import clean
+from ecoaudit.model.audit import Audit
+from ecoaudit.report import numbers
+from ecoaudit.report import trend as trends
+from ecoaudit.report.charts.style import OTHER_PHASES, Theme, new_figure, settings, svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_TIME_UNITS = (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """The timeline as arrays, shape (n,): NaN where a point has no such reading."""
+
+    t_s: NDArray[np.float64]
+    gpu_w: NDArray[np.float64]
+    gpu_min_w: NDArray[np.float64]
+    gpu_max_w: NDArray[np.float64]
+    node_w: NDArray[np.float64]
+
+
+def power(audit: Audit, theme: Theme) -> bytes | None:
+    """Draw power over time: all GPUs and all nodes above, the band over single GPUs below; phases shaded."""
+    series = _series(audit)
+    if len(series.t_s) < 2 or not (np.isfinite(series.gpu_w).any() or np.isfinite(series.node_w).any()):
+        return None
+    name, size = next(unit for unit in _TIME_UNITS if series.t_s[-1] >= 2 * unit[1] or unit[1] == 1.0)
+    t = series.t_s / size
+    has_band = bool(np.isfinite(series.gpu_min_w).any() and np.isfinite(series.gpu_max_w).any())
+    with settings(f"power-{theme.name}"):
+        figure, axes = new_figure(4.7 if has_band else 3.2, theme, 2 if has_band else 1, (1.5, 1) if has_band else (1,))
+        top = axes[0]
+        _shade(axes, audit, t, theme)
+        _totals(top, t, series, audit, theme)
+        if has_band:
+            _band(axes[1], t, series, theme)
+        axes[-1].set_xlabel(f"{name} since the start", color=theme.muted, fontsize=9)
+        axes[-1].set_xlim(float(t[0]), float(t[-1]))
+        description = _describe(series)
+        return svg(figure, "Power over time", description, f"power-{theme.name}")
+
+
+def _series(audit: Audit) -> _Series:
+    def column(name: str) -> NDArray[np.float64]:
+        return np.array([np.nan if (v := getattr(p, name)) is None else v for p in audit.timeline], dtype=np.float64)
+
+    return _Series(column("t_s"), column("gpu_w"), column("gpu_min_w"), column("gpu_max_w"), column("node_w"))
+
+
+def _totals(axis: "Axes", t: NDArray[np.float64], series: _Series, audit: Audit, theme: Theme) -> None:
+    lines = [
+        (series.node_w, theme.node, "nodes, AC"),
+        (series.gpu_w, theme.gpu, "GPU boards"),
+    ]
+    peak = float(np.nanmax(np.concatenate([series.node_w, series.gpu_w])))
+    limit, name = _limit(audit)
+    factor, unit = numbers.scale("W", peak)
+    labels: list[tuple[float, str, str]] = []
+    for values, colour, label in lines:
+        if np.isfinite(values).any():
+            axis.plot(t, values / factor, color=colour, linewidth=1.4, solid_joinstyle="round")
+            labels.append((float(np.nanmedian(values)) / factor, label, colour))
+    if limit and np.isfinite(series.gpu_w).any():
+        axis.axhline(limit / factor, color=theme.limit, linewidth=1, linestyle=(0, (4, 3)))
+        labels.append((limit / factor, name, theme.limit))
+    top = max(peak, limit or 0.0) * 1.06 / factor
+    axis.set_ylim(0, top)
+    _label_right(axis, labels, top)
+    _y_axis(axis, f"power, {unit}", theme)
+
+
+def _band(axis: "Axes", t: NDArray[np.float64], series: _Series, theme: Theme) -> None:
+    axis.fill_between(t, series.gpu_min_w, series.gpu_max_w, color=theme.gpu, alpha=0.35, linewidth=0)
+    top = float(np.nanmax(series.gpu_max_w)) * 1.1
+    labels = [(float(np.nanmedian((series.gpu_min_w + series.gpu_max_w) / 2)), "lowest to\nhighest GPU", theme.gpu)]
+    axis.set_ylim(0, top)
+    _label_right(axis, labels, top)
+    _y_axis(axis, "one GPU, W", theme)
+
+
+def _limit(audit: Audit) -> tuple[float | None, str]:
+    """Return the sum over the GPUs of the power limit, else of the TDP, W; None if any group has neither."""
+    groups = audit.hardware.gpus
+    for key, name in (("power_limit_w", "GPU limit"), ("tdp_w", "GPU TDP")):
+        found = [(group.count, getattr(group, key)) for group in groups]
+        if found and all(quantity is not None for _, quantity in found):
+            return sum(count * quantity.value for count, quantity in found), name
+    return None, ""
+
+
+def _shade(axes: "Sequence[Axes]", audit: Audit, t: NDArray[np.float64], theme: Theme) -> None:
+    """Shade every phase but training, and name each colour once above the chart."""
+    names = [point.phase for point in audit.timeline]
+    step = float(np.median(np.diff(t)))
+    edges = [i for i in range(len(names)) if i == 0 or names[i] != names[i - 1]]
+    colours = dict(theme.phases)
+    used: dict[str, str] = {}
+    for start, stop in zip(edges, [*edges[1:], len(names)], strict=True):
+        phase = names[start]
+        if phase is None or phase == "train":
+            continue
+        if phase not in colours:
+            colours[phase] = OTHER_PHASES[len(colours) % len(OTHER_PHASES)]
+        used[phase] = colours[phase]
+        end = float(t[stop]) if stop < len(t) else float(t[-1]) + step
+        for axis in axes:
+            axis.axvspan(float(t[start]), end, color=colours[phase], alpha=0.22, linewidth=0)
+    x = 0.0
+    for phase, colour in list(used.items())[:6]:
+        label = clean(phase, limit=18)
+        axes[0].annotate("■", (x, 1.03), xycoords="axes fraction", color=colour, fontsize=10, va="bottom")
+        axes[0].annotate(
+            label, (x + 0.022, 1.035), xycoords="axes fraction", color=theme.muted, fontsize=9, va="bottom"
+        )
+        x += 0.05 + 0.0135 * len(label)
+
+
+def _describe(series: _Series) -> str:
+    parts = []
+    for values, what in ((series.node_w, "all nodes (AC)"), (series.gpu_w, "all GPU boards")):
+        if np.isfinite(values).any():
+            low, mean, high = (
+                numbers.significant(float(x), "W") for x in (np.nanmin(values), np.nanmean(values), np.nanmax(values))
+            )
+            parts.append(f"Power of {what}: mean {mean}, lowest {low}, highest {high}.")
+    return " ".join(parts)
+
+
+def trend(audit: Audit, history: Sequence[Audit], theme: Theme) -> bytes | None:
+    """Draw the workload's figure over earlier runs and this one, each with its interval."""
+    found = trends.trend(audit, history)
+    if found is None:
+        return None
+    factor, unit = numbers.scale(found.unit, next(p.value for p in reversed(found.points) if p.value is not None))
+    x = np.arange(len(found.points))
+    value, low, high = (
+        np.array([np.nan if (v := getattr(p, key)) is None else v / factor for p in found.points])
+        for key in ("value", "low", "high")
+    )
+    with settings(f"trend-{theme.name}"):
+        figure, (axis,) = new_figure(2.8, theme)
+        axis.vlines(x, low, high, color=theme.faint, linewidth=5, capstyle="round")
+        axis.plot(x[:-1], value[:-1], color=theme.muted, linewidth=1, marker="o", markersize=4.5)
+        axis.plot(x[-2:], value[-2:], color=theme.muted, linewidth=1)
+        axis.plot(x[-1:], value[-1:], color=theme.gpu, marker="o", markersize=8, linestyle="none")
+        axis.annotate(
+            "this run", (float(x[-1]), float(value[-1])), xytext=(10, 0), textcoords="offset points",
+            color=theme.gpu, fontsize=9, va="center", annotation_clip=False,
+        )  # fmt: skip
+        axis.set_ylim(0, float(np.nanmax(high)) * 1.08)
+        axis.set_xlim(-0.5, len(x) - 0.2)
+        axis.set_xticks(x, [_short(p.commit) for p in found.points] if len(x) <= 10 else [""] * len(x))
+        axis.set_xlabel(
+            "commit, the oldest left" if len(x) <= 10 else "runs, the oldest left", color=theme.muted, fontsize=9
+        )
+        _y_axis(axis, f"{found.label.lower()}, {unit}", theme)
+        description = (
+            f"{found.label} of {len(x)} runs from {numbers.significant(float(np.nanmin(value)) * factor, found.unit)} "
+            f"to {numbers.significant(float(np.nanmax(value)) * factor, found.unit)}."
+        )
+        return svg(figure, f"{found.label} over the last runs", description, f"trend-{theme.name}")
+
+
+def _short(commit: str | None) -> str:
+    return clean(commit, limit=200)[:7] if commit else "?"
+
+
+def _y_axis(axis: "Axes", label: str, theme: Theme) -> None:
+    axis.set_ylabel(label, color=theme.muted, fontsize=9)
+    axis.grid(axis="y", color=theme.faint, linewidth=0.7)
+    axis.locator_params(axis="y", nbins=5)
+
+
+def _label_right(axis: "Axes", labels: list[tuple[float, str, str]], top: float) -> None:
+    """Name lines at their right end, moved apart where they would touch."""
+    gap = top * 0.085
+    position = -gap
+    for y, text, colour in sorted(labels):
+        position = max(y, position + gap)
+        axis.annotate(
+            text, (1.012, position / top), xycoords="axes fraction", color=colour, fontsize=9, va="center",
+            annotation_clip=False,
+        )  # fmt: skip

@@ -1,0 +1,136 @@
+"""How charts look: colours for a light and a dark page, sizes, and the settings that make an SVG repeatable.
+
+The hues are Okabe and Ito's (2008), which stay apart under the common colour-vision deficiencies; the dark theme uses
+lighter members of the same hues. Text stays text in the SVG, laid out with DejaVu Sans, which is wider than the fonts a
+reader's system puts in its place: labels can only get shorter.
+"""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ThemeName = Literal["light", "dark"]
+
+FONT_STACK = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+_FONT = re.compile(rb"'DejaVu Sans'[^;\"]*")
+_SIZE = re.compile(rb'(<svg [^>]*?)width="[\d.]+pt" height="[\d.]+pt"')
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """Colours by role."""
+
+    name: ThemeName
+    ink: str
+    muted: str
+    faint: str
+    gpu: str
+    node: str
+    facility: str
+    embodied: str
+    limit: str
+    phases: dict[str, str]
+
+
+THEMES: dict[ThemeName, Theme] = {
+    "light": Theme(
+        name="light",
+        ink="#1f2933",
+        muted="#52606d",
+        faint="#d9dee4",
+        gpu="#0072b2",
+        node="#b34a00",
+        facility="#00735a",
+        embodied="#8fa3b0",
+        limit="#8a2f5d",
+        phases={"eval": "#56b4e9", "checkpoint": "#e69f00", "compile": "#cc79a7", "idle": "#9aa5b1"},
+    ),
+    "dark": Theme(
+        name="dark",
+        ink="#e4e7eb",
+        muted="#a6b1bd",
+        faint="#3a4550",
+        gpu="#63b8ee",
+        node="#f0964a",
+        facility="#3cc7a0",
+        embodied="#74879a",
+        limit="#e58bb9",
+        phases={"eval": "#56b4e9", "checkpoint": "#e69f00", "compile": "#cc79a7", "idle": "#7b8794"},
+    ),
+}
+OTHER_PHASES = ("#009e73", "#f0e442", "#d55e00", "#0072b2")
+
+
+@contextmanager
+def settings(salt: str) -> Iterator[None]:
+    """Set matplotlib up for one chart, then put everything back; `salt` makes the SVG's inner ids repeatable."""
+    import matplotlib
+
+    with matplotlib.rc_context(
+        {
+            "font.family": "DejaVu Sans",
+            "font.size": 10,
+            "svg.fonttype": "none",
+            "svg.hashsalt": salt,
+            "text.parse_math": False,
+            "axes.unicode_minus": True,
+            "path.simplify": True,
+            "path.simplify_threshold": 0.3,
+        }
+    ):
+        yield
+
+
+def new_figure(
+    height_in: float, theme: Theme, rows: int = 1, ratios: tuple[float, ...] = (1,)
+) -> "tuple[Figure, list[Axes]]":
+    """Return a figure 8 inches wide with `rows` axes sharing x, without any global state."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, height_in), layout="constrained")
+    FigureCanvasSVG(figure)
+    figure.patch.set_alpha(0)
+    grid = figure.subplots(rows, 1, sharex=rows > 1, squeeze=False, gridspec_kw={"height_ratios": ratios})
+    axes = [row[0] for row in grid]
+    for axis in axes:
+        axis.patch.set_alpha(0)
+        for side in ("top", "right", "left"):
+            axis.spines[side].set_visible(False)
+        axis.spines["bottom"].set_color(theme.muted)
+        axis.spines["bottom"].set_linewidth(0.8)
+        axis.tick_params(colors=theme.muted, length=3, width=0.8, labelsize=9)
+        axis.tick_params(axis="y", length=0)
+        axis.set_axisbelow(True)
+    return figure, axes
+
+
+def svg(figure: "Figure", title: str, description: str, prefix: str) -> bytes:
+    """Return the figure as an SVG that scales with its container, titled for screen readers, ids led by `prefix`."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    data = buffer.getvalue()
+    data = data[data.index(b"<svg") :]
+    data = re.sub(rb"<metadata>.*?</metadata>", b"", data, flags=re.DOTALL)
+    data = _FONT.sub(FONT_STACK.encode(), data)
+    data = re.sub(rb'id="([^"]+)"', rb'id="' + prefix.encode() + rb'-\1"', data)
+    data = re.sub(rb'(xlink:href=")#', rb"\1#" + prefix.encode() + b"-", data)
+    data = re.sub(rb"url\(#", b"url(#" + prefix.encode() + b"-", data)
+    names = f' role="img" aria-labelledby="{prefix}-title {prefix}-desc"'.encode()
+    data = _SIZE.sub(rb'\1width="100%"' + names, data, count=1)
+    end = data.index(b">") + 1
+    labels = (
+        f'\n <title id="{prefix}-title">{_xml(title)}</title>\n <desc id="{prefix}-desc">{_xml(description)}</desc>'
+    ).encode()
+    return data[:end] + labels + data[end:]
+
+
+def _xml(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

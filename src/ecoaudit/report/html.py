@@ -1,0 +1,94 @@
+"""The report as one HTML page: no outside request, no script, light and dark, for the screen and for paper."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ecoaudit.judge.verdict import Verdict
+from ecoaudit.model.audit import Audit
+from ecoaudit.report import charts, facts, numbers, view, words
+from ecoaudit.report.hosts import hide
+from ecoaudit.resources import templates_dir
+
+
+def render(
+    audit: Audit,
+    verdict: Verdict,
+    *,
+    history: Sequence[Audit] = (),
+    images: Mapping[str, Mapping[str, bytes]] | None = None,
+    show_hosts: bool = False,
+) -> str:
+    """Return the page. `images` maps a theme to the charts by name, as `charts.draw` returns them; drawn when None.
+
+    Everything from the audit goes through Jinja2's autoescape; only the package's own SVG is inserted as markup.
+    """
+    if not show_hosts:
+        hosts = audit.hardware.hosts
+        audit, verdict = hide(audit, hosts), hide(verdict, hosts)
+    if images is None:
+        images = {
+            str(theme): charts.draw(audit, verdict, theme=theme, history=history, show_hosts=True)
+            for theme in charts.THEME_NAMES
+        }
+    template = _environment().get_template("report.html.j2")
+    page: str = template.render(
+        audit=audit,
+        verdict=verdict,
+        charts=_pairs(images),
+        main=view.main_rows(audit, verdict),
+        energy=view.energy_rows(audit),
+        carbon=view.carbon_rows(audit),
+        cost=view.cost_rows(audit),
+        efficiency=view.efficiency_rows(audit),
+        factors=view.factor_rows(audit),
+        findings=view.findings(audit),
+        run_line=facts.run_line(audit),
+        facts=facts.run_facts(audit),
+        statement=facts.statement(audit),
+        reproduce=facts.reproduce(audit),
+        # "<" as an escape, so that no text in the data can end the element that holds it.
+        data=_markup(msgspec.json.encode(audit).decode().replace("<", "\\u003c")),
+    )
+    return page
+
+
+def _environment() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(templates_dir()),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        show=numbers.show,
+        share=numbers.percent,
+        signed=numbers.signed_percent,
+        significant=numbers.significant,
+        duration=numbers.duration,
+        age=numbers.age,
+        count=numbers.count,
+        distance=words.distance,
+        metric=words.metric_name,
+    )
+    environment.globals.update(words=words, plural=numbers.plural, number=numbers.number)
+    return environment
+
+
+def _pairs(images: Mapping[str, Mapping[str, bytes]]) -> dict[str, list[tuple[str, Any]]]:
+    """Return each chart's markup for every theme, by the chart's name."""
+    return {
+        name: [(theme, _markup(drawn[name].decode())) for theme, drawn in images.items() if name in drawn]
+        for name in charts.NAMES
+        if any(name in drawn for drawn in images.values())
+    }
+
+
+def _markup(text: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704 - the package's own SVG, and JSON without "<"

@@ -1,0 +1,86 @@
+"""The blocks a Markdown report is built of: each comes out whole, with everything from outside made inert."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote, urlsplit
+
+from ecoaudit.judge.verdict import Verdict
+from ecoaudit.markdown_text import escape
+from ecoaudit.model.audit import Audit
+from ecoaudit.report import view, words
+
+_MAX_URL = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a level of detail allows: table rows, characters of a free text, and where mermaid charts stand."""
+
+    rows: int
+    text: int
+    charts: Literal["open", "folded", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything a section may read."""
+
+    audit: Audit
+    verdict: Verdict
+    base: Audit | None
+    history: tuple[Audit, ...]
+    links: dict[str, str]
+    limits: Limits
+
+    def text(self, untrusted: str, limit: int | None = None) -> str:
+        """Return text from outside, inert in Markdown and cut to the level's length."""
+        return escape(untrusted, limit=min(limit or self.limits.text, self.limits.text))
+
+
+def safe_url(url: str) -> str | None:
+    """Return an http(s) address that cannot end its own link, None for anything else."""
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:
+        return None
+    quoted = quote(url, safe=":/?#[]@!$&'()*+,;=%-._~")
+    return quoted if scheme in {"http", "https"} and len(quoted) <= _MAX_URL else None
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: set[int]) -> str:
+    """Return a Markdown table; `right` holds the columns of numbers. Cells must be inert already."""
+    rule = ["--:" if i in right else ":--" for i in range(len(head))]
+    lines = [head, rule, *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def details(summary: str, body: str) -> str:
+    """Return `body` folded under `summary`; both must be inert already."""
+    return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
+
+
+def bullets(lines: Sequence[str], total: int | None) -> str:
+    shown = [f"- {line}" for line in lines if line]
+    more = more_than(total, len(lines)) if total is not None else ""
+    return "\n".join([*shown, f"- {more}"] if more else shown)
+
+
+def more_than(total: int, shown: int) -> str:
+    return f"and {total - shown:,} more in `audit.json`" if total > shown else ""
+
+
+def figure_table(context: Context, rows: Sequence[view.Row], label: str) -> str:
+    """Return figures as a table with interval, boundary, basis and source, or why one is not known."""
+    body = []
+    for row in rows:
+        shown, quantity = row.shown, row.quantity
+        name = context.text(row.label, 120)
+        if shown is None or quantity is None:
+            body.append([name, words.NOT_KNOWN, "", "", "", context.text(row.reason, 300)])
+            continue
+        value = f"**{shown.text()}**" if row.headline else shown.text()
+        boundary = context.text(row.boundary, 120)
+        source = context.text(quantity.source, 200)
+        body.append([name, value, shown.interval, boundary, quantity.basis.value, source])
+    return table([label, "Value", "90 % interval", "Boundary", "Basis", "Source"], body, right={1, 2})

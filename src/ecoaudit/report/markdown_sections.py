@@ -1,0 +1,340 @@
+"""The sections of the Markdown report: each returns whole blocks, or an empty string when it has nothing to say."""
+
+import re
+
+from ecoaudit.judge.verdict import BudgetCheck, Delta
+from ecoaudit.markdown_text import code, escape
+from ecoaudit.model.audit import Audit
+from ecoaudit.report import numbers, sparkline, view, words
+from ecoaudit.report import trend as trends
+from ecoaudit.report.markdown_blocks import Context, bullets, details, figure_table, more_than, safe_url, table
+
+_MAX_LINKS = 6
+_SPARK_WIDTH = 48
+_MERMAID_POINTS = 60
+
+
+def title(context: Context) -> str:
+    """Return the heading: verdict, carbon and project."""
+    outcome = context.verdict.outcome
+    _, carbon, _ = view.carbon_figure(context.audit)
+    headline = context.audit.energy.headline
+    figure = numbers.show(carbon).text() if carbon else numbers.show(headline.value).text() if headline else None
+    project = context.audit.project
+    parts = [
+        f"{words.OUTCOME_ICONS[outcome]} {words.OUTCOME_NAMES[outcome]}:",
+        figure or "energy and carbon not known",
+        f"· {context.text(project, 80)}" if project else "",
+    ]
+    return "### " + " ".join(part for part in parts if part)
+
+
+def lead(context: Context) -> str:
+    """Return the sentence under the heading: interval, boundary and basis, then the verdict's reason and the change."""
+    _, carbon, boundary = view.carbon_figure(context.audit)
+    lines = []
+    if carbon is not None:
+        shown = numbers.show(carbon)
+        lines.append(
+            f"**{shown.text()}** (90 % interval {shown.interval}), {context.text(boundary, 120)}, {carbon.basis.value}."
+        )
+    elif context.audit.energy.headline is not None:
+        why = view.reason(context.audit, "carbon.total", "intensity", "region", "zone", "carbon")
+        lines.append(f"Carbon is {words.NOT_KNOWN}: {context.text(why)}.")
+    lines.append(f"{context.text(context.verdict.headline, 300)}. {_change_sentence(context)}".strip())
+    return "<br>\n".join(lines)
+
+
+def _change_sentence(context: Context) -> str:
+    delta = view.work_delta(context.verdict)
+    if delta is not None:
+        return f"{words.metric_name(delta.metric)} against the base: {_change(delta)}."
+    if context.verdict.not_comparable:
+        reasons = "; ".join(context.verdict.not_comparable)
+        return f"Not comparable with the base ({context.text(reasons, 300)})."
+    return ""
+
+
+def figures(context: Context) -> str:
+    """Return the table of main figures: value, interval, change, boundary and basis."""
+    rows = view.main_rows(context.audit, context.verdict)
+    compared = any(row.delta is not None for row in rows)
+    head = ["", "This run", "90 % interval", *(["Change"] if compared else []), "Boundary", "Basis"]
+    body = []
+    for row in rows:
+        shown = row.shown
+        cells = [row.label]
+        if shown is None or row.quantity is None:
+            cells += [words.NOT_KNOWN, "", *([""] if compared else []), context.text(row.reason, 160), ""]
+        else:
+            change = [_change(row.delta) if row.delta else ""] if compared else []
+            boundary = context.text(row.boundary, 120)
+            cells += [f"**{shown.text()}**", shown.interval, *change, boundary, row.quantity.basis.value]
+        body.append(cells)
+    return table(head, body, right={1, 2, 3} if compared else {1, 2})
+
+
+def _change(delta: Delta) -> str:
+    if delta.percent is None:
+        return words.NOT_KNOWN
+    percent = numbers.signed_percent(delta.percent)
+    if delta.detectable is None or not delta.band_percent:
+        return f"{percent} (operational)" if delta.metric == "carbon_kg" else percent
+    band = f"±{numbers.number(delta.band_percent, 1, trim=True)} %"
+    if delta.detectable:
+        return f"**{percent}** (noise {band})"
+    return f"no detectable change ({percent}, noise {band})"
+
+
+def budgets(context: Context) -> str:
+    """Return one line a budget: how much of it is used, and what was decided."""
+    checks = context.verdict.checks[: context.limits.rows]
+    lines = [_budget_line(context, check) for check in checks]
+    if not lines:
+        return ""
+    return "**Budgets**\n\n" + bullets(lines, len(context.verdict.checks))
+
+
+def _budget_line(context: Context, check: BudgetCheck) -> str:
+    bar = ""
+    if check.kind == "absolute" and check.actual is not None and check.limit > 0:
+        used = check.actual / check.limit
+        bar = f"`{sparkline.bar(used)}` {numbers.percent(used)} · "
+    return f"{words.OUTCOME_ICONS[check.outcome]} {bar}{context.text(check.message, 400)}"
+
+
+def power_line(context: Context) -> str:
+    """Return the power over time as a sparkline with its range, and the trend of earlier runs as another."""
+    lines = []
+    series, boundary = view.power_series(context.audit)
+    spark = sparkline.sparkline(series, _SPARK_WIDTH)
+    if spark:
+        known = [v for v in series if v is not None]
+        low, high = (numbers.significant(x, "W") for x in (min(known), max(known)))
+        lines.append(f"Power `{spark}` {low} to {high} over {numbers.duration(_span_s(context.audit))} ({boundary})")
+    trend, label, unit = _trend(context)
+    known = [v for v in trend if v is not None]
+    if len(known) > 1:
+        spark = sparkline.sparkline(trend[-_SPARK_WIDTH:], _SPARK_WIDTH, from_zero=False)
+        low, high = (numbers.significant(x, unit) for x in (min(known), max(known)))
+        lines.append(f"Trend `{spark}` {label} of the last {len(trend)} runs, this one right: {low} to {high}")
+    return "<br>\n".join(lines)
+
+
+def _span_s(audit: Audit) -> float:
+    window = audit.windows.job
+    if window is not None and window.duration_s:
+        return window.duration_s
+    return audit.timeline[-1].t_s - audit.timeline[0].t_s
+
+
+def _trend(context: Context) -> tuple[list[float | None], str, str]:
+    trend = trends.trend(context.audit, context.history)
+    return ([point.value for point in trend.points], trend.label, trend.unit) if trend else ([], "", "")
+
+
+def baseline(context: Context) -> str:
+    """Return where the base run comes from: source, commit, age, distance, and how many runs set the noise."""
+    found = context.verdict.baseline
+    if found is None:
+        return "Baseline: none was found, so nothing is compared." if not context.verdict.deltas else ""
+    parts = [context.text(found.source, 160)]
+    if found.distance is not None:
+        parts.append(words.distance(found.distance))
+    if found.age_s is not None:
+        parts.append(f"{numbers.age(found.age_s)} old")
+    if found.runs > 1:
+        parts.append(f"noise from {numbers.plural(found.runs, 'run')}")
+    commit = f"{code(found.commit[:12])}, " if found.commit else ""
+    return f"Baseline: {commit}{', '.join(parts)}"
+
+
+def findings(context: Context) -> str:
+    """Return what wasted energy, the largest saving first, folded; the summary line carries the best of them."""
+    found = view.findings(context.audit)
+    if not found:
+        return ""
+    lines = []
+    for finding in found[: context.limits.rows]:
+        saving = " · ".join(
+            numbers.show(q).full() for q in (finding.saving_kwh, finding.saving_kgco2e, finding.saving_usd) if q
+        )
+        lines.append(
+            f"{words.SEVERITY_ICONS[finding.severity]} **{context.text(finding.title, 160)}**"
+            f"{': could save ' + saving if saving else ''}<br>"
+            f"{context.text(finding.evidence)}. {context.text(finding.advice)}"
+        )
+    best = found[0]
+    hint = f": {context.text(best.title, 100)}"
+    if best.saving_kwh:
+        hint += f" ({numbers.show(best.saving_kwh).text()})"
+    return details(f"{numbers.plural(len(found), 'finding')}{hint}", bullets(lines, len(found)))
+
+
+def charts(context: Context) -> str:
+    """Return the mermaid charts, open or folded as the level of detail says."""
+    if context.limits.charts == "none":
+        return ""
+    drawn = [chart for chart in (_power_chart(context.audit), _levels_chart(context.audit)) if chart]
+    if not drawn:
+        return ""
+    body = "\n\n".join(drawn)
+    return body if context.limits.charts == "open" else details("Charts", body)
+
+
+def _power_chart(audit: Audit) -> str:
+    series, boundary = view.power_series(audit)
+    points = sparkline.resample(series, _MERMAID_POINTS)
+    if sum(p is not None for p in points) < 2:
+        return ""
+    span = _span_s(audit)
+    unit, size = next(
+        ((u, s) for u, s in (("days", 86400), ("hours", 3600), ("minutes", 60)) if span > 2 * s), ("s", 1)
+    )
+    kilowatts = [None if p is None else p / 1000 for p in points]
+    return sparkline.mermaid_line(f"Power over time, {boundary}", unit, span / size, "kW", kilowatts)
+
+
+def _levels_chart(audit: Audit) -> str:
+    rows = [row for row in view.energy_rows(audit) if row.quantity is not None]
+    if len(rows) < 2:
+        return ""
+    labels = [f"{row.label.split(' ')[0].rstrip(':')} {row.boundary.split(' ')[0]}" for row in rows]
+    values = [row.quantity.value for row in rows if row.quantity]
+    return sparkline.mermaid_bars("Energy of the job by level and boundary", labels, "kWh", values)
+
+
+def change(context: Context) -> str:
+    """Return the table of differences: what the workload did, and what the grid did, apart."""
+    deltas = context.verdict.deltas
+    if not deltas and not context.verdict.notes:
+        return ""
+    body = []
+    for delta in deltas[: context.limits.rows]:
+        compared_at = ", ".join(
+            part for part in (delta.level, words.BOUNDARY_NAMES[delta.boundary] if delta.boundary else None) if part
+        )
+        band = f"±{numbers.number(delta.band_percent, 1, trim=True)} %" if delta.band_percent else "none claimed"
+        base, head = (numbers.significant(x, _unit(delta.unit)) for x in (delta.base, delta.head))
+        percent = numbers.signed_percent(delta.percent) if delta.percent is not None else words.NOT_KNOWN
+        body.append(
+            [
+                f"{context.text(words.metric_name(delta.metric), 40)} ({delta.part})",
+                base,
+                head,
+                percent,
+                band,
+                context.text(compared_at, 60),
+            ]
+        )
+    head_row = ["Difference", "Base", "This run", "Change", "Noise, 90 %", "Compared at"]
+    parts = [table(head_row, body, right={1, 2, 3, 4}) if body else ""]
+    parts.append(bullets([context.text(note) for note in context.verdict.notes[: context.limits.rows]], None))
+    grid = next((d for d in deltas if d.part == "grid" and d.percent is not None), None)
+    hint = f": grid {numbers.signed_percent(grid.percent)}, apart from the workload" if grid and grid.percent else ""
+    return details(f"Change from the base{hint}", "\n\n".join(part for part in parts if part))
+
+
+def _unit(unit: str) -> str:
+    return unit if re.fullmatch(r"[A-Za-z0-9/ %]{0,24}", unit) else ""
+
+
+def energy(context: Context) -> str:
+    """Return energy by level and by phase, and what drives the uncertainty."""
+    audit = context.audit
+    parts = [figure_table(context, [*view.energy_rows(audit)], "Level")]
+    if audit.energy.residual is not None:
+        residual = audit.energy.residual
+        accuracy = (
+            f"; with this system left out of the fit {numbers.signed_percent(residual.held_out_percent)}"
+            if residual.held_out_percent is not None
+            else ""
+        )
+        parts.append(
+            f"{residual.level} against the node meters: {numbers.signed_percent(residual.percent)} "
+            f"(its coefficient has seen {context.text(residual.coefficient_seen, 80)}{accuracy})."
+        )
+    phases = [
+        [
+            context.text(phase.name, 60),
+            numbers.duration(phase.duration_s),
+            numbers.show(phase.energy).text(),
+            numbers.show(phase.energy).interval,
+            words.BOUNDARY_NAMES[phase.boundary],
+            phase.energy.basis.value,
+        ]
+        for phase in audit.energy.phases[: context.limits.rows]
+    ]
+    if phases:
+        heads = ["Phase", "Time", "Energy", "90 % interval", "Boundary", "Basis"]
+        parts.append(table(heads, phases, right={1, 2, 3}))
+        parts.append(more_than(len(audit.energy.phases), len(phases)))
+    drivers = [
+        f"{numbers.percent(d.share)} {context.text(d.name, 80)}: {context.text(d.source, 200)}"
+        for d in audit.energy.drivers[: context.limits.rows]
+    ]
+    if drivers:
+        parts.append("What drives the width of the interval:")
+        parts.append(bullets(drivers, len(audit.energy.drivers)))
+    return details("Energy by level, phase and source of uncertainty", "\n\n".join(part for part in parts if part))
+
+
+def quality(context: Context) -> str:
+    """Return warnings and what was missing in the data; the summary line counts the warnings."""
+    found = context.audit.quality
+    warnings = found.warnings
+    facts = [
+        f"{numbers.percent(found.coverage)} of the time covered by readings" if found.coverage is not None else "",
+        f"{found.samples:,} of {found.expected_samples:,} expected samples"
+        if found.samples is not None and found.expected_samples is not None
+        else "",
+        numbers.plural(found.gap_count or len(found.gaps), "gap"),
+        numbers.plural(found.bad_lines, "unreadable line"),
+        numbers.plural(found.counter_resets, "counter reset"),
+        numbers.plural(found.clock_steps, "clock step"),
+    ]
+    lines = [context.text(warning) for warning in warnings[: context.limits.rows]]
+    unknown = [
+        f"{context.text(key, 60)} {words.NOT_KNOWN}: {context.text(why)}"
+        for key, why in list(found.unknown.items())[: context.limits.rows]
+    ]
+    body = [", ".join(fact for fact in facts if fact) + ".", bullets(lines, len(warnings)), bullets(unknown, None)]
+    icon = "⚠️ " if warnings else ""
+    return details(
+        f"{icon}Data quality: {numbers.plural(len(warnings), 'warning')}", "\n\n".join(part for part in body if part)
+    )
+
+
+def method(context: Context) -> str:
+    """Return the equation, the factors with their sources, and how to check the numbers."""
+    audit = context.audit
+    rows = [*view.factor_rows(audit), *view.carbon_rows(audit), *view.cost_rows(audit), *view.efficiency_rows(audit)]
+    sources = [
+        [context.text(p.what, 120), context.text(p.value, 120), context.text(p.source), context.text(p.year or "", 20)]
+        for p in audit.provenance[: context.limits.rows]
+    ]
+    parts = [
+        "`E_facility = (E_node + E_network) × PUE`, `E_node = Σ_nodes ∫ (P_static + α · P_dynamic(u)) dt`. "
+        "Every interval is 90 %. Carbon is the headline energy times the grid intensity, location-based; embodied "
+        "carbon is the GPU's share of its life.",
+        figure_table(context, rows, "Figure"),
+        table(["Input", "Value", "Source", "Year"], sources, right=set()) if sources else "",
+        more_than(len(audit.provenance), len(sources)),
+    ]
+    return details("Method, factors and sources", "\n\n".join(part for part in parts if part))
+
+
+def footer(context: Context) -> str:
+    """Return links and which run and program this is."""
+    audit = context.audit
+    parts = [
+        f"[{escape(label, limit=60)}](<{address}>)"
+        for label, url in list(context.links.items())[:_MAX_LINKS]
+        if (address := safe_url(url))
+    ]
+    if audit.run.commit:
+        parts.append(f"commit {code(audit.run.commit[:12])}")
+    if audit.run.id:
+        parts.append(f"run {code(audit.run.id, limit=60)}")
+    parts.append(context.text(audit.tool, 60))
+    return f"<sub>{' · '.join(parts)}</sub>"

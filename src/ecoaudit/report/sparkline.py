@@ -1,0 +1,87 @@
+"""Charts in plain text: a sparkline, a bar, and mermaid diagrams that GitHub draws itself."""
+
+from collections.abc import Sequence
+
+from ecoaudit.report.numbers import decimals
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_GAP = "·"
+
+
+def resample(values: Sequence[float | None], width: int) -> list[float | None]:
+    """Return at most `width` means over equal stretches of `values`; a stretch without any value is None."""
+    n = len(values)
+    if n <= width:
+        return list(values)
+    means: list[float | None] = []
+    for i in range(width):
+        known = [v for v in values[i * n // width : (i + 1) * n // width] if v is not None]
+        means.append(sum(known) / len(known) if known else None)
+    return means
+
+
+def sparkline(values: Sequence[float | None], width: int = 40, *, from_zero: bool = True) -> str:
+    """Return `values` as blocks; a missing value is a dot.
+
+    The scale runs from 0 to the largest value, or with `from_zero` False from the smallest: then print both ends beside
+    it. All values alike give blocks of middle height on the second scale.
+    """
+    points = resample(values, width)
+    known = [v for v in points if v is not None]
+    if not known or max(known) <= 0:
+        return ""
+    low, high = (0.0 if from_zero else min(known)), max(known)
+    steps = len(_BLOCKS) - 1
+
+    def block(value: float) -> str:
+        if high == low:
+            return _BLOCKS[steps // 2]
+        return _BLOCKS[min(max(round((value - low) / (high - low) * steps), 0), steps)]
+
+    return "".join(_GAP if v is None else block(v) for v in points)
+
+
+def bar(fraction: float, width: int = 10) -> str:
+    """Return a bar of `width` cells filled by `fraction`; more than 1 fills it and adds an arrow."""
+    filled = min(max(round(fraction * width), 0), width)
+    return "▰" * filled + "▱" * (width - filled) + ("▶" if fraction > 1 else "")
+
+
+def mermaid_line(title: str, x_axis: str, x_max: float, y_axis: str, values: Sequence[float | None]) -> str:
+    """Return a mermaid line chart. Titles must be the report's own words: mermaid has no way to quote any text.
+
+    A missing value takes its neighbour's, since mermaid cannot draw a gap; the sparkline beside the chart shows it.
+    """
+    filled = _fill(values)
+    top = max(filled, default=0.0)
+    places = max(decimals(top, top, top), 0) if top else 0
+    series = ", ".join(f"{v:.{places}f}" for v in filled)
+    return (
+        "```mermaid\nxychart-beta\n"
+        f'  title "{title}"\n'
+        f'  x-axis "{x_axis}" 0 --> {x_max:.4g}\n'
+        f'  y-axis "{y_axis}" 0 --> {top * 1.1:.4g}\n'
+        f"  line [{series}]\n```"
+    )
+
+
+def mermaid_bars(title: str, labels: Sequence[str], y_axis: str, values: Sequence[float]) -> str:
+    """Return a mermaid bar chart; labels and titles must be the report's own words."""
+    names = ", ".join(f'"{label}"' for label in labels)
+    series = ", ".join(f"{v:.4g}" for v in values)
+    return (
+        "```mermaid\nxychart-beta\n"
+        f'  title "{title}"\n'
+        f"  x-axis [{names}]\n"
+        f'  y-axis "{y_axis}" 0 --> {max(values) * 1.1:.4g}\n'
+        f"  bar [{series}]\n```"
+    )
+
+
+def _fill(values: Sequence[float | None]) -> list[float]:
+    filled: list[float] = []
+    last = next((v for v in values if v is not None), 0.0)
+    for value in values:
+        last = value if value is not None else last
+        filled.append(last)
+    return filled
