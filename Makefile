@@ -19,7 +19,7 @@ PYTHON ?= $(shell bash scripts/find_python.sh)
 PYTEST_ARGS ?= -n auto --dist loadfile
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-PIP := $(BIN)/python -m pip install --quiet --prefer-binary
+PIP := $(BIN)/python -m pip install -qq --prefer-binary
 
 .PHONY: help demo test lint bench golden lock clean
 
