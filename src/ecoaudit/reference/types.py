@@ -178,6 +178,8 @@ class MeasuredPair:
     `pj_per_flop` is joules per model FLOP at the AC node boundary without network; None where FLOPs are not known.
     `u` is throughput relative to one saturated node. `held_out_percent` is the signed residual of the pooled line with
     every run of this operator left out of its fit, `held_out_static_known_percent` the same with its P_static given.
+    `saturated_samples_per_s` is the throughput that u is relative to: one node of this GPU on this workload, other
+    submitters' median (the smallest published system's, a node, where none fits in a node).
     """
 
     system: str
@@ -200,3 +202,4 @@ class MeasuredPair:
     u: float | None = None
     held_out_percent: float | None = None
     held_out_static_known_percent: float | None = None
+    saturated_samples_per_s: float | None = None
