@@ -151,7 +151,7 @@ def _for_workflow_run(context: Context, run: WorkflowRun) -> Activity:
             merge_base=from_pull,
             include_start=False,
         ),
-        trusted=False,
+        trusted=run.head_repository == context.repository,
         fork=run.head_repository != context.repository,
         artifact_run=run.id,
         run_number=run.run_number,

@@ -3,7 +3,7 @@
 import functools
 import itertools
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from ecoaudit.publish.artifact import Artifact, ArtifactList, fetch
-from ecoaudit.publish.effects import Annotation
+from ecoaudit.publish.effects import Annotation, CreateCheck
 from ecoaudit.publish.failure import ApiFailure, Kind
 from ecoaudit.publish.retry import Retrier
 
@@ -54,7 +54,6 @@ class Check:
     conclusion: str | None
     app: str | None
     text: str
-    annotations: int
     completed_at: datetime | None = None
 
 
@@ -198,26 +197,36 @@ class Api:
 
         return self.retrier.read(ask)
 
-    def create_check(self, request: Mapping[str, Any]) -> Check:
-        """Create a check run; when the answer is lost it is looked for by its `external_id`."""
-        name, sha, external_id = request["name"], request["head_sha"], request["external_id"]
+    def create_check(self, effect: CreateCheck) -> Check:
+        """Create a completed check run with its first annotations; a lost answer is looked up by `external_id`."""
+
+        def create() -> Check:
+            annotations = [annotation_request(a) for a in effect.annotations[:ANNOTATIONS_PER_REQUEST]]
+            run = self._repo.create_check_run(
+                name=effect.name,
+                head_sha=effect.head_sha,
+                status="completed",
+                conclusion=effect.conclusion,
+                external_id=effect.external_id,
+                details_url=effect.details_url,
+                output={**_output(effect), **({"annotations": annotations} if annotations else {})},
+            )
+            return _check(run)
 
         def look() -> Check | None:
-            runs = self._repo.get_commit(sha).get_check_runs(check_name=name, filter="all")
-            return next((_check(run) for run in runs if run.external_id == external_id), None)
+            runs = self._repo.get_commit(effect.head_sha).get_check_runs(check_name=effect.name, filter="all")
+            return next((_check(run) for run in runs if run.external_id == effect.external_id), None)
 
-        return self.retrier.write(lambda: _check(self._repo.create_check_run(**request)), look)
+        return self.retrier.write(create, look)
 
-    def add_annotations(self, check: Check, output: Mapping[str, str], annotations: Sequence[Annotation]) -> None:
-        """Add further annotations to a check run of this execution, fifty a request; nothing else is changed."""
+    def add_annotations(self, check: Check, effect: CreateCheck) -> None:
+        """Add the annotations that `create_check` left, fifty a request, to its check run; nothing else is changed."""
         path = f"/repos/{self.repository}/check-runs/{check.id}"
-        expected = check.annotations
-        for start in range(0, len(annotations), ANNOTATIONS_PER_REQUEST):
-            chunk = annotations[start : start + ANNOTATIONS_PER_REQUEST]
-            expected += len(chunk)
-            body = {"output": {**output, "annotations": [annotation_request(a) for a in chunk]}}
+        for start in range(ANNOTATIONS_PER_REQUEST, len(effect.annotations), ANNOTATIONS_PER_REQUEST):
+            chunk = effect.annotations[start : start + ANNOTATIONS_PER_REQUEST]
+            body = {"output": {**_output(effect), "annotations": [annotation_request(a) for a in chunk]}}
 
-            def look(expected: int = expected) -> bool | None:
+            def look(expected: int = start + len(chunk)) -> bool | None:
                 run = self._repo.get_check_run(check.id)
                 return True if run.output.annotations_count >= expected else None
 
@@ -271,6 +280,10 @@ def annotation_request(annotation: Annotation) -> dict[str, str | int]:
     }
 
 
+def _output(effect: CreateCheck) -> dict[str, Any]:
+    return {"title": effect.title, "summary": effect.summary, **({"text": effect.text} if effect.text else {})}
+
+
 def _comment(comment: "IssueComment") -> Comment:
     user = comment.user
     return Comment(
@@ -294,7 +307,6 @@ def _check(run: "CheckRun") -> Check:
         conclusion=run.conclusion,
         app=run.app.slug if run.app else None,
         text=run.output.text or "",
-        annotations=run.output.annotations_count or 0,
         completed_at=run.completed_at,
     )
 

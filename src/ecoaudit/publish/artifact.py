@@ -7,6 +7,7 @@ import zlib
 
 import msgspec
 
+from ecoaudit.errors import EcoauditError
 from ecoaudit.model.audit import Audit, decode
 from ecoaudit.publish.failure import ApiFailure, Kind
 
@@ -59,7 +60,17 @@ def read_audits(data: bytes) -> list[Audit]:
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         # RuntimeError: an encrypted entry; NotImplementedError: a compression method that zipfile does not have.
         raise ApiFailure(Kind.REFUSED, f"the artifact is not a readable zip ({type(error).__name__})") from error
-    return [decode(text, where=f"the artifact's {AUDIT_NAME}") for text in texts]
+    return [decode_untrusted(text, where=f"the artifact's {AUDIT_NAME}") for text in texts]
+
+
+def decode_untrusted(data: bytes, *, where: str) -> Audit:
+    """Return the audit in `data`, however it was made; raises `EcoauditError`."""
+    if len(data) > MAX_AUDIT_BYTES:
+        raise EcoauditError(f"the audit is larger than {MAX_AUDIT_BYTES:,} bytes", where=where)
+    try:
+        return decode(data, where=where)
+    except RecursionError as error:
+        raise EcoauditError("the audit is nested too deeply", where=where) from error
 
 
 def _inflate(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:

@@ -65,6 +65,11 @@ def is_ours(body: str) -> bool:
     return body.replace("\r\n", "\n").startswith(f"{MARKER}\n")
 
 
+def same(one: str, other: str) -> bool:
+    """Return whether two bodies differ at most in line ends and outer white space, which GitHub may change."""
+    return one.replace("\r\n", "\n").strip() == other.replace("\r\n", "\n").strip()
+
+
 def parse(body: str) -> list[Placed]:
     """Return the sections of a comment in their order; damaged ones are left out."""
     placed = []

@@ -66,7 +66,7 @@ def decode(text: str) -> Digest | None:
         if not inflater.eof:
             return None
         digest = msgspec.json.decode(data, type=Digest)
-    except (binascii.Error, zlib.error, msgspec.MsgspecError, UnicodeDecodeError, ValueError):
+    except (binascii.Error, zlib.error, msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError):
         return None
     if digest.schema != SCHEMA or digest.audit.schema != AUDIT_SCHEMA:
         return None

@@ -23,14 +23,18 @@ class Patience:
     total_wait_s: float = 180.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Retrier:
-    """Runs requests; `sleep`, `clock` (Unix seconds) and `jitter` (0 to 1) are given by tests."""
+    """Runs requests; `sleep`, `clock` (Unix seconds) and `jitter` (0 to 1) are given by tests.
+
+    Once a request got no answer at all in every try, the network is taken for down: later ones are tried once.
+    """
 
     patience: Patience = field(default_factory=Patience)
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.time
     jitter: Callable[[], float] = random.random
+    offline: bool = False
 
     def read(self, request: Callable[[], T]) -> T:
         """Run a request that changes nothing, or that changes nothing more when repeated; raises `ApiFailure`."""
@@ -45,7 +49,8 @@ class Retrier:
 
     def _run(self, request: Callable[[], T], look: Callable[[], T | None]) -> T:
         waited = 0.0
-        for attempt in range(1, self.patience.attempts + 1):
+        attempts = 1 if self.offline else self.patience.attempts
+        for attempt in range(1, attempts + 1):
             try:
                 with translated(self.clock):
                     if attempt > 1 and (done := look()) is not None:
@@ -53,7 +58,8 @@ class Retrier:
                     return request()
             except ApiFailure as failure:
                 wait = self._wait(failure, attempt)
-                if wait is None or attempt == self.patience.attempts:
+                if wait is None or attempt == attempts:
+                    self.offline = failure.kind == Kind.UNSETTLED and failure.status is None
                     raise
                 if waited + wait > self.patience.total_wait_s:
                     raise ApiFailure(
