@@ -1,5 +1,6 @@
 """Realistic audits to draw and to read: one for each kind of run that a report must serve."""
 
+import hashlib
 import math
 
 from ecoaudit.config import Budget
@@ -273,7 +274,10 @@ def llm_run(
 def llm_history(runs: int = 8) -> list[a.Audit]:
     """Earlier runs of the base branch, the oldest first."""
     factors = (1.052, 1.047, 1.061, 1.049, 1.055, 1.058, 1.050, 1.054)
-    return [llm_run(commit=f"{i:040x}", scale=f) for i, f in enumerate(factors[:runs], 0xA11CE)]
+    return [
+        llm_run(commit=hashlib.sha1(str(i).encode(), usedforsecurity=False).hexdigest(), scale=f)
+        for i, f in enumerate(factors[:runs])
+    ]
 
 
 def llm_verdict(*, carbon_max: float = 2.5) -> Verdict:

@@ -41,14 +41,14 @@ def build(
         hosts = audit.hardware.hosts
         audit, verdict = hide(audit, hosts), hide(verdict, hosts)
     images: dict[str, Mapping[str, bytes]] = {
-        theme: charts.draw(audit, verdict, theme=theme, history=history, show_hosts=True)
+        theme: charts.draw(audit, verdict, theme=theme, base=base, history=history, show_hosts=True)
         for theme in charts.THEME_NAMES
     }
     return Report(
         markdown=markdown.render(
             audit, verdict, max_bytes=markdown.COMMENT_BYTES, base=base, history=history, show_hosts=show_hosts
         ),
-        html=html.render(audit, verdict, history=history, images=images, show_hosts=True),
+        html=html.render(audit, verdict, images=images, show_hosts=True),
         charts={f"{name}-{theme}.svg": image for theme, drawn in images.items() for name, image in drawn.items()},
         console=console.summary(audit, verdict, show_hosts=True),
     )

@@ -66,19 +66,20 @@ def statement(audit: Audit) -> str:
     energy = numbers.show(headline.value).full()
     boundary = words.headline_label(headline)
     _, carbon, label = view.carbon_figure(audit)
-    start = (
-        f"{audit.hardware.gpu_count:,} GPUs for {numbers.duration(audit.run.duration_s)}"
-        if audit.hardware.gpu_count and audit.run.duration_s
-        else "This run"
-    )
-    text = f"{start}: {energy} of electricity ({boundary}; {headline.value.basis.value})"
+    run, gpus = audit.run, audit.hardware.gpu_count
+    subject = ["The run", run.id or "", f"of {audit.project}" if audit.project else ""]
+    subject += [f"at commit {run.commit[:12]}" if run.commit else ""]
+    subject += [f"on {numbers.plural(gpus, 'GPU')}" if gpus else ""]
+    subject += [f"for {numbers.duration(run.duration_s)}" if run.duration_s else ""]
+    who = " ".join(part for part in subject if part)
+    text = f"{who} used {energy} of electricity ({boundary}; {headline.value.basis.value})"
     if carbon is None:
         return f"{text}. Its carbon is not known."
     basis = audit.carbon.intensity_basis
     intensity = f", grid intensity {basis}" if basis and basis != "as given" else ""
     included = label.split("; ", 1)[-1]
     return (
-        f"{text}, causing {numbers.show(carbon).full()}, location-based{intensity}, {included}. "
+        f"{text} and caused {numbers.show(carbon).full()}, location-based{intensity}, {included}. "
         "Intervals are 90 %; embodied carbon, where included, is that of the GPU baseboards alone."
     )
 
@@ -86,7 +87,7 @@ def statement(audit: Audit) -> str:
 def reproduce(audit: Audit) -> str:
     """Return the command that repeats this audit from the same logs with the same factors."""
     options = []
-    carbon, pue, cost = audit.carbon, audit.energy.pue, audit.cost
+    carbon, pue = audit.carbon, audit.energy.pue
     if audit.project:
         options.append(f"--project {shlex.quote(audit.project)}")
     if carbon.region:
@@ -97,8 +98,7 @@ def reproduce(audit: Audit) -> str:
         options.append(f"--intensity {carbon.intensity.value:g}")
     if pue is not None:
         options.append(f"--pue {pue.value:g}")
-    command = " ".join(["ecoaudit audit LOGS...", *options])
-    return f"{command}   # {audit.tool}" + (f", {cost.currency} prices of its tables" if cost.total else "")
+    return " ".join(["ecoaudit audit LOGS...", *options])
 
 
 def _gpu_group(audit: Audit, index: int) -> str:

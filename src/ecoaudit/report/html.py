@@ -16,6 +16,7 @@ def render(
     audit: Audit,
     verdict: Verdict,
     *,
+    base: Audit | None = None,
     history: Sequence[Audit] = (),
     images: Mapping[str, Mapping[str, bytes]] | None = None,
     show_hosts: bool = False,
@@ -29,7 +30,7 @@ def render(
         audit, verdict = hide(audit, hosts), hide(verdict, hosts)
     if images is None:
         images = {
-            str(theme): charts.draw(audit, verdict, theme=theme, history=history, show_hosts=True)
+            str(theme): charts.draw(audit, verdict, theme=theme, base=base, history=history, show_hosts=True)
             for theme in charts.THEME_NAMES
         }
     template = _environment().get_template("report.html.j2")
@@ -44,6 +45,7 @@ def render(
         efficiency=view.efficiency_rows(audit),
         factors=view.factor_rows(audit),
         findings=view.findings(audit),
+        carbon_budget=any(c.metric == "carbon_kg" and c.kind == "absolute" for c in verdict.checks),
         run_line=facts.run_line(audit),
         facts=facts.run_facts(audit),
         statement=facts.statement(audit),
@@ -75,7 +77,9 @@ def _environment() -> Any:
         distance=words.distance,
         metric=words.metric_name,
     )
-    environment.globals.update(words=words, plural=numbers.plural, number=numbers.number)
+    environment.globals.update(
+        words=words, no_interval=numbers.NO_INTERVAL, plural=numbers.plural, number=numbers.number
+    )
     return environment
 
 

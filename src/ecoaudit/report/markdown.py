@@ -14,6 +14,7 @@ from ecoaudit.model.audit import Audit
 from ecoaudit.report import markdown_sections as sections
 from ecoaudit.report.hosts import hide
 from ecoaudit.report.markdown_blocks import Context, Limits
+from ecoaudit.report.trend import earlier_runs
 
 COMMENT_BYTES = 60_000
 CHECK_BYTES = 65_000
@@ -59,7 +60,7 @@ def render(
 ) -> str:
     """Return the report in at most `max_bytes` bytes of UTF-8, in the first level of detail from `detail` on that fits.
 
-    `history` holds earlier runs of the base branch, the oldest first, for the trend. `links` maps a label to an
+    `history` and `base` are earlier runs of the base branch, the oldest first, for the trend. `links` maps a label to an
     http(s) address (the HTML report, the workflow run); other addresses are left out. Raises `ValueError` when
     `max_bytes` is below `MIN_BYTES`.
     """
@@ -92,11 +93,11 @@ def fit(
     if not show_hosts:
         hosts = audit.hardware.hosts
         audit, verdict = hide(audit, hosts), hide(verdict, hosts)
-        base = hide(base, base.hardware.hosts) if base else None
+    earlier = earlier_runs(history, base)
     for level in Detail:
         if level < detail:
             continue
-        context = Context(audit, verdict, base, tuple(history), dict(links or {}), _LIMITS[level])
+        context = Context(audit, verdict, earlier, dict(links or {}), _LIMITS[level])
         text = _headline_only(context) if level == Detail.HEADLINE else _whole(context)
         if len(text.encode()) <= max_bytes:
             return Rendered(text, level)

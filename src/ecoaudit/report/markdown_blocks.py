@@ -6,9 +6,9 @@ from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from ecoaudit.judge.verdict import Verdict
-from ecoaudit.markdown_text import escape
+from ecoaudit.markdown_text import WORD_JOINER, escape
 from ecoaudit.model.audit import Audit
-from ecoaudit.report import view, words
+from ecoaudit.report import numbers, view, words
 
 _MAX_URL = 400
 
@@ -28,8 +28,7 @@ class Context:
 
     audit: Audit
     verdict: Verdict
-    base: Audit | None
-    history: tuple[Audit, ...]
+    earlier: tuple[Audit, ...]
     links: dict[str, str]
     limits: Limits
 
@@ -46,6 +45,11 @@ def safe_url(url: str) -> str | None:
         return None
     quoted = quote(url, safe=":/?#[]@!$&'()*+,;=%-._~")
     return quoted if scheme in {"http", "https"} and len(quoted) <= _MAX_URL else None
+
+
+def keep_together(text: str) -> str:
+    """Return a number with its unit, or an interval, so that a narrow table cell does not break it."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}").replace(numbers.RANGE, f"{WORD_JOINER}{numbers.RANGE}{WORD_JOINER}")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: set[int]) -> str:
@@ -79,8 +83,9 @@ def figure_table(context: Context, rows: Sequence[view.Row], label: str) -> str:
         if shown is None or quantity is None:
             body.append([name, words.NOT_KNOWN, "", "", "", context.text(row.reason, 300)])
             continue
-        value = f"**{shown.text()}**" if row.headline else shown.text()
+        value = keep_together(shown.text())
+        value = f"**{value}**" if row.headline else value
         boundary = context.text(row.boundary, 120)
         source = context.text(quantity.source, 200)
-        body.append([name, value, shown.interval, boundary, quantity.basis.value, source])
+        body.append([name, value, keep_together(shown.interval), boundary, quantity.basis.value, source])
     return table([label, "Value", "90 % interval", "Boundary", "Basis", "Source"], body, right={1, 2})

@@ -7,7 +7,16 @@ from ecoaudit.markdown_text import code, escape
 from ecoaudit.model.audit import Audit
 from ecoaudit.report import numbers, sparkline, view, words
 from ecoaudit.report import trend as trends
-from ecoaudit.report.markdown_blocks import Context, bullets, details, figure_table, more_than, safe_url, table
+from ecoaudit.report.markdown_blocks import (
+    Context,
+    bullets,
+    details,
+    figure_table,
+    keep_together,
+    more_than,
+    safe_url,
+    table,
+)
 
 _MAX_LINKS = 6
 _SPARK_WIDTH = 48
@@ -69,7 +78,13 @@ def figures(context: Context) -> str:
         else:
             change = [_change(row.delta) if row.delta else ""] if compared else []
             boundary = context.text(row.boundary, 120)
-            cells += [f"**{shown.text()}**", shown.interval, *change, boundary, row.quantity.basis.value]
+            cells += [
+                f"**{keep_together(shown.text())}**",
+                keep_together(shown.interval),
+                *change,
+                boundary,
+                row.quantity.basis.value,
+            ]
         body.append(cells)
     return table(head, body, right={1, 2, 3} if compared else {1, 2})
 
@@ -129,7 +144,7 @@ def _span_s(audit: Audit) -> float:
 
 
 def _trend(context: Context) -> tuple[list[float | None], str, str]:
-    trend = trends.trend(context.audit, context.history)
+    trend = trends.trend(context.audit, context.earlier)
     return ([point.value for point in trend.points], trend.label, trend.unit) if trend else ([], "", "")
 
 
@@ -185,23 +200,29 @@ def charts(context: Context) -> str:
 def _power_chart(audit: Audit) -> str:
     series, boundary = view.power_series(audit)
     points = sparkline.resample(series, _MERMAID_POINTS)
-    if sum(p is not None for p in points) < 2:
+    known = [p for p in points if p is not None]
+    if len(known) < 2 or not audit.timeline:
         return ""
     span = _span_s(audit)
-    unit, size = next(
-        ((u, s) for u, s in (("days", 86400), ("hours", 3600), ("minutes", 60)) if span > 2 * s), ("s", 1)
-    )
-    kilowatts = [None if p is None else p / 1000 for p in points]
-    return sparkline.mermaid_line(f"Power over time, {boundary}", unit, span / size, "kW", kilowatts)
+    units = (("days", 86400), ("hours", 3600), ("minutes", 60))
+    time_unit, size = next(((name, seconds) for name, seconds in units if span > 2 * seconds), ("seconds", 1))
+    factor, unit = numbers.scale("W", max(known))
+    scaled = [None if p is None else p / factor for p in points]
+    return sparkline.mermaid_line(f"Power over time, {boundary}", time_unit, span / size, unit, scaled)
 
 
 def _levels_chart(audit: Audit) -> str:
-    rows = [row for row in view.energy_rows(audit) if row.quantity is not None]
+    rows = [
+        (row, row.quantity)
+        for row in view.energy_rows(audit)
+        if row.quantity is not None and row.boundary in words.BOUNDARY_NAMES.values()
+    ]
     if len(rows) < 2:
         return ""
-    labels = [f"{row.label.split(' ')[0].rstrip(':')} {row.boundary.split(' ')[0]}" for row in rows]
-    values = [row.quantity.value for row in rows if row.quantity]
-    return sparkline.mermaid_bars("Energy of the job by level and boundary", labels, "kWh", values)
+    factor, unit = numbers.scale("kWh", max(quantity.value for _, quantity in rows))
+    labels = [words.bar_label(row.label, row.boundary) for row, _ in rows]
+    values = [quantity.value / factor for _, quantity in rows]
+    return sparkline.mermaid_bars("Energy of the job by level and boundary", labels, unit, values)
 
 
 def change(context: Context) -> str:
@@ -211,9 +232,8 @@ def change(context: Context) -> str:
         return ""
     body = []
     for delta in deltas[: context.limits.rows]:
-        compared_at = ", ".join(
-            part for part in (delta.level, words.BOUNDARY_NAMES[delta.boundary] if delta.boundary else None) if part
-        )
+        ground = (delta.level, words.BOUNDARY_NAMES[delta.boundary] if delta.boundary else None)
+        compared_at = ", ".join(part for part in ground if part) or words.COMPARED_AT.get(delta.metric, "")
         band = f"±{numbers.number(delta.band_percent, 1, trim=True)} %" if delta.band_percent else "none claimed"
         base, head = (numbers.significant(x, _unit(delta.unit)) for x in (delta.base, delta.head))
         percent = numbers.signed_percent(delta.percent) if delta.percent is not None else words.NOT_KNOWN
@@ -258,8 +278,8 @@ def energy(context: Context) -> str:
         [
             context.text(phase.name, 60),
             numbers.duration(phase.duration_s),
-            numbers.show(phase.energy).text(),
-            numbers.show(phase.energy).interval,
+            keep_together(numbers.show(phase.energy).text()),
+            keep_together(numbers.show(phase.energy).interval),
             words.BOUNDARY_NAMES[phase.boundary],
             phase.energy.basis.value,
         ]

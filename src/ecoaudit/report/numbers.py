@@ -11,7 +11,7 @@ from ecoaudit.quantity import Quantity
 
 MINUS = "\N{MINUS SIGN}"
 RANGE = "\N{EN DASH}"
-EXACT = "exact"
+NO_INTERVAL = "no interval"
 
 _ENERGY = ((1e-6, "mWh"), (1e-3, "Wh"), (1.0, "kWh"), (1e3, "MWh"), (1e6, "GWh"), (1e9, "TWh"))
 _CARBON = tuple(
@@ -40,8 +40,8 @@ class Shown:
         return with_unit(self.value, self.unit, self.before)
 
     def full(self) -> str:
-        """Return value, unit and interval, such as `8.1 kWh (7.2–9.1)`."""
-        return f"{self.text()} ({self.interval})"
+        """Return value, unit and interval, such as `8.1 kWh (7.2–9.1)`; the value alone if it has none."""
+        return self.text() if self.interval == NO_INTERVAL else f"{self.text()} ({self.interval})"
 
 
 def show(quantity: Quantity) -> Shown:
@@ -145,7 +145,7 @@ def number(value: float, places: int, *, trim: bool = False) -> str:
 def interval(low: str, high: str, exact: bool) -> str:
     """Return two numbers already written as one interval."""
     if exact:
-        return EXACT
+        return NO_INTERVAL
     return f"{low} to {high}" if MINUS in low + high else f"{low}{RANGE}{high}"
 
 

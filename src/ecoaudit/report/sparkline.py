@@ -1,11 +1,17 @@
 """Charts in plain text: a sparkline, a bar, and mermaid diagrams that GitHub draws itself."""
 
+import math
 from collections.abc import Sequence
 
-from ecoaudit.report.numbers import decimals
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _GAP = "·"
+
+# Mermaid's own series colour is nearly white on a light page; this blue is legible on both.
+_MERMAID_HEAD = """```mermaid
+%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#2f81c4"}}}}%%
+xychart-beta
+"""
 
 
 def resample(values: Sequence[float | None], width: int) -> list[float | None]:
@@ -48,34 +54,44 @@ def bar(fraction: float, width: int = 10) -> str:
 
 
 def mermaid_line(title: str, x_axis: str, x_max: float, y_axis: str, values: Sequence[float | None]) -> str:
-    """Return a mermaid line chart. Titles must be the report's own words: mermaid has no way to quote any text.
+    """Return a mermaid line chart; empty if the values do not span a scale that mermaid can draw.
 
-    A missing value takes its neighbour's, since mermaid cannot draw a gap; the sparkline beside the chart shows it.
+    Titles must be the report's own words: mermaid has no way to quote any text. A missing value takes its neighbour's,
+    since mermaid cannot draw a gap; the sparkline beside the chart shows it.
     """
     filled = _fill(values)
     top = max(filled, default=0.0)
-    places = max(decimals(top, top, top), 0) if top else 0
-    series = ", ".join(f"{v:.{places}f}" for v in filled)
+    if not _drawable(top) or not _drawable(x_max):
+        return ""
     return (
-        "```mermaid\nxychart-beta\n"
-        f'  title "{title}"\n'
-        f'  x-axis "{x_axis}" 0 --> {x_max:.4g}\n'
-        f'  y-axis "{y_axis}" 0 --> {top * 1.1:.4g}\n'
-        f"  line [{series}]\n```"
+        f'{_MERMAID_HEAD}  title "{title}"\n'
+        f'  x-axis "{x_axis}" 0 --> {_plain(x_max, x_max)}\n'
+        f'  y-axis "{y_axis}" 0 --> {_plain(top * 1.1, top)}\n'
+        f"  line [{', '.join(_plain(max(v, 0.0), top) for v in filled)}]\n```"
     )
 
 
 def mermaid_bars(title: str, labels: Sequence[str], y_axis: str, values: Sequence[float]) -> str:
-    """Return a mermaid bar chart; labels and titles must be the report's own words."""
+    """Return a mermaid bar chart, or nothing if it cannot be drawn; labels and titles must be the report's own words."""
+    top = max(values, default=0.0)
+    if not _drawable(top):
+        return ""
     names = ", ".join(f'"{label}"' for label in labels)
-    series = ", ".join(f"{v:.4g}" for v in values)
     return (
-        "```mermaid\nxychart-beta\n"
-        f'  title "{title}"\n'
+        f'{_MERMAID_HEAD}  title "{title}"\n'
         f"  x-axis [{names}]\n"
-        f'  y-axis "{y_axis}" 0 --> {max(values) * 1.1:.4g}\n'
-        f"  bar [{series}]\n```"
+        f'  y-axis "{y_axis}" 0 --> {_plain(top * 1.1, top)}\n'
+        f"  bar [{', '.join(_plain(max(v, 0.0), top) for v in values)}]\n```"
     )
+
+
+def _drawable(top: float) -> bool:
+    return 1e-3 <= top < 1e9
+
+
+def _plain(value: float, top: float) -> str:
+    """Return `value` with four digits of `top` and no exponent, which mermaid does not read."""
+    return f"{value:.{max(3 - math.floor(math.log10(top)), 0)}f}"
 
 
 def _fill(values: Sequence[float | None]) -> list[float]:

@@ -1,11 +1,13 @@
 """The same figure over the last runs of the base branch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ecoaudit.model.audit import Audit
 from ecoaudit.quantity import Boundary, Quantity
 from ecoaudit.report import words
+
+_METRICS = ("j_per_token", "j_per_sample", "energy_kwh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,18 +16,23 @@ class TrendPoint:
 
     commit: str | None
     value: float | None
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The same figure over earlier runs, the oldest first, and this run last."""
+    """One metric over earlier runs, the oldest first, and this run last."""
 
+    metric: str
     label: str
     unit: str
-    boundary: str
     points: tuple[TrendPoint, ...]
+
+
+def earlier_runs(history: Sequence[Audit], base: Audit | None) -> tuple[Audit, ...]:
+    """Return the runs before this one, the oldest first: `history`, and `base` after it unless it ends in `base`."""
+    if base is None or (history and history[-1] == base):
+        return tuple(history)
+    return (*history, base)
 
 
 def trend(audit: Audit, history: Sequence[Audit]) -> Trend | None:
@@ -33,30 +40,26 @@ def trend(audit: Audit, history: Sequence[Audit]) -> Trend | None:
 
     A run counts only where its figure has the same boundary as this run's: others are not the same quantity.
     """
-    choices: tuple[tuple[str, Callable[[Audit], tuple[Quantity | None, Boundary | None]]], ...] = (
-        ("Energy per token", lambda a: (a.efficiency.j_per_token, a.efficiency.boundary)),
-        ("Energy per sample", lambda a: (a.efficiency.j_per_sample, a.efficiency.boundary)),
-        (
-            "Energy",
-            lambda a: (a.energy.headline.value, a.energy.headline.boundary) if a.energy.headline else (None, None),
-        ),
-    )
-    for label, get in choices:
-        here, boundary = get(audit)
+    for metric in _METRICS:
+        here, boundary = _figure(audit, metric)
         if here is None:
             continue
         points = []
         for run in (*history, audit):
-            quantity, where = get(run)
-            same = quantity if where == boundary else None
-            points.append(
-                TrendPoint(
-                    run.run.commit,
-                    same.value if same else None,
-                    same.low if same else None,
-                    same.high if same else None,
-                )
-            )
-        if sum(p.value is not None for p in points) > 1:
-            return Trend(label, here.unit, words.BOUNDARY_NAMES[boundary] if boundary else "none", tuple(points))
+            quantity, where = _figure(run, metric)
+            value = quantity.value if quantity is not None and where == boundary else None
+            points.append(TrendPoint(run.run.commit, value))
+        if sum(point.value is not None for point in points) > 1:
+            return Trend(metric, words.metric_name(metric), here.unit, tuple(points))
     return None
+
+
+def _figure(audit: Audit, metric: str) -> tuple[Quantity | None, Boundary | None]:
+    match metric:
+        case "j_per_token":
+            return audit.efficiency.j_per_token, audit.efficiency.boundary
+        case "j_per_sample":
+            return audit.efficiency.j_per_sample, audit.efficiency.boundary
+        case _:
+            headline = audit.energy.headline
+            return (headline.value, headline.boundary) if headline else (None, None)

@@ -283,4 +283,6 @@ def reason(audit: Audit, key: str, *topics: str) -> str:
         for warning in audit.quality.warnings:
             if topic.casefold() in warning.casefold():
                 return warning
+    if key.startswith(("carbon.", "efficiency.")) and audit.energy.headline is None:
+        return "the run's energy is not known"
     return "the logs and the options given do not tell"

@@ -12,7 +12,7 @@ LEVEL_NAMES: dict[LevelName, str] = {
     "L3": "L3 grounded",
     "measured": "Measured",
 }
-LEVEL_SHORT: dict[LevelName, str] = {"L1": "L1", "L2": "L2", "L3": "L3", "measured": "meter"}
+LEVEL_SHORT: dict[LevelName, str] = {"L1": "level L1", "L2": "level L2", "L3": "level L3", "measured": "metered"}
 
 BOUNDARY_NAMES = {
     Boundary.GPU: "GPU boards",
@@ -52,11 +52,19 @@ METRIC_NAMES = {
     "intensity": "Grid intensity",
     "workload": "Workload",
 }
+COMPARED_AT = {"cost_usd": "this run's price", "intensity": "grid zone"}
+"""What a difference without level and boundary holds equal, or belongs to."""
 
 
 def metric_name(metric: str) -> str:
     """Return a metric's name for a reader; one not listed reads as its key with spaces."""
     return METRIC_NAMES.get(metric, metric.replace("_", " "))
+
+
+def bar_label(level: str, boundary: str) -> str:
+    """Return a level and a boundary, both as named here, in a word each: `L3 node`, `meter facility`."""
+    short = "meter" if level == LEVEL_NAMES["measured"] else level.split(" ", 1)[0]
+    return f"{short} {boundary.split(' ', 1)[0]}"
 
 
 def headline_label(headline: Headline) -> str:

@@ -8,6 +8,7 @@ from ecoaudit.report.charts.bars import carbon, drivers, levels
 from ecoaudit.report.charts.lines import power, trend
 from ecoaudit.report.charts.style import THEMES, Theme, ThemeName
 from ecoaudit.report.hosts import hide
+from ecoaudit.report.trend import earlier_runs
 
 __all__ = ["NAMES", "THEME_NAMES", "draw"]
 
@@ -16,7 +17,13 @@ NAMES = ("power", "levels", "carbon", "drivers", "trend")
 
 
 def draw(
-    audit: Audit, verdict: Verdict, *, theme: ThemeName, history: Sequence[Audit] = (), show_hosts: bool = False
+    audit: Audit,
+    verdict: Verdict,
+    *,
+    theme: ThemeName,
+    base: Audit | None = None,
+    history: Sequence[Audit] = (),
+    show_hosts: bool = False,
 ) -> dict[str, bytes]:
     """Return the SVG of every chart that the audit has data for, by name (see `NAMES`).
 
@@ -30,7 +37,7 @@ def draw(
         "levels": lambda: levels(audit, colours),
         "carbon": lambda: carbon(audit, verdict, colours),
         "drivers": lambda: drivers(audit, colours),
-        "trend": lambda: trend(audit, history, colours),
+        "trend": lambda: trend(audit, verdict, earlier_runs(history, base), colours),
     }
     drawn = {name: makers[name]() for name in NAMES}
     return {name: image for name, image in drawn.items() if image is not None}

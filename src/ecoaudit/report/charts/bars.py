@@ -88,7 +88,7 @@ def _carbon_budget(
         figure, (axis,) = new_figure(1.75, theme)
         axis.barh(0, budget.limit / factor, height=0.82, color=theme.faint, linewidth=0)
         running = operational.value if operational and operational.value < actual else actual
-        axis.barh(0, running / factor, height=0.36, color=theme.facility, linewidth=0)
+        axis.barh(0, running / factor, height=0.36, color=theme.tint(theme.facility, 0.85), linewidth=0)
         axis.barh(0, (actual - running) / factor, left=running / factor, height=0.36, color=theme.embodied, linewidth=0)
         axis.plot([low / factor, high / factor], [0, 0], color=theme.ink, linewidth=1.6, solid_capstyle="butt")
         for x in (low, high):
@@ -120,19 +120,19 @@ def drivers(audit: Audit, theme: Theme) -> bytes | None:
     with settings(f"drivers-{theme.name}"):
         figure, (axis,) = new_figure(0.75 + 0.36 * len(found), theme)
         for y, driver in enumerate(found):
-            axis.barh(y, driver.share * 100, height=0.5, color=theme.gpu, linewidth=0)
+            axis.barh(y, driver.share * 100, height=0.5, color=theme.tint(theme.gpu, 0.85), linewidth=0)
             axis.text(
                 driver.share * 100 + 1, y, numbers.percent(driver.share), va="center", color=theme.ink, fontsize=9
             )
         _rows(axis, [clean(d.name, limit=34) for d in found], [False] * len(found), theme)
-        axis.set_xlim(0, 108)
+        axis.set_xlim(0, min(max(found[0].share * 118, 10), 108))
         axis.set_xlabel("share of the interval's width, %", color=theme.muted, fontsize=9)
         description = "; ".join(f"{clean(d.name, limit=60)}: {numbers.percent(d.share)}" for d in found)
         return svg(figure, "What drives the uncertainty", description + ".", f"drivers-{theme.name}")
 
 
 def _bar(axis: "Axes", y: int, quantity: Quantity, factor: float, colour: str, theme: Theme, *, strong: bool) -> None:
-    axis.barh(y, quantity.value / factor, height=0.5, color=colour, alpha=1.0 if strong else 0.55, linewidth=0)
+    axis.barh(y, quantity.value / factor, height=0.5, color=theme.tint(colour, 0.85 if strong else 0.45), linewidth=0)
     if quantity.high > quantity.low:
         axis.plot(
             [quantity.low / factor, quantity.high / factor], [y, y],

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ecoaudit.judge.verdict import Verdict
 from ecoaudit.markdown_text import clean
 from ecoaudit.model.audit import Audit
-from ecoaudit.report import numbers
+from ecoaudit.report import numbers, view
 from ecoaudit.report import trend as trends
 from ecoaudit.report.charts.style import OTHER_PHASES, Theme, new_figure, settings, svg
 
@@ -81,7 +82,7 @@ def _totals(axis: "Axes", t: NDArray[np.float64], series: _Series, audit: Audit,
 
 
 def _band(axis: "Axes", t: NDArray[np.float64], series: _Series, theme: Theme) -> None:
-    axis.fill_between(t, series.gpu_min_w, series.gpu_max_w, color=theme.gpu, alpha=0.35, linewidth=0)
+    axis.fill_between(t, series.gpu_min_w, series.gpu_max_w, color=theme.tint(theme.gpu, 0.5), linewidth=0)
     top = float(np.nanmax(series.gpu_max_w)) * 1.1
     labels = [(float(np.nanmedian((series.gpu_min_w + series.gpu_max_w) / 2)), "lowest to\nhighest GPU", theme.gpu)]
     axis.set_ylim(0, top)
@@ -116,14 +117,16 @@ def _shade(axes: "Sequence[Axes]", audit: Audit, t: NDArray[np.float64], theme: 
         end = float(t[stop]) if stop < len(t) else float(t[-1]) + step
         for axis in axes:
             axis.axvspan(float(t[start]), end, color=colours[phase], alpha=0.22, linewidth=0)
-    x = 0.0
-    for phase, colour in list(used.items())[:6]:
-        label = clean(phase, limit=18)
-        axes[0].annotate("■", (x, 1.03), xycoords="axes fraction", color=colour, fontsize=10, va="bottom")
-        axes[0].annotate(
-            label, (x + 0.022, 1.035), xycoords="axes fraction", color=theme.muted, fontsize=9, va="bottom"
-        )
-        x += 0.05 + 0.0135 * len(label)
+    if used:
+        from matplotlib.patches import Patch
+
+        patches = [Patch(color=colour, alpha=0.6, label=clean(name, limit=18)) for name, colour in used.items()]
+        legend = axes[0].legend(
+            handles=patches[:6], loc="lower left", bbox_to_anchor=(0, 1.0), ncols=6, frameon=False, fontsize=9,
+            handlelength=0.9, handleheight=0.9, borderpad=0, borderaxespad=0.4, columnspacing=1.4, handletextpad=0.4,
+        )  # fmt: skip
+        for text in legend.get_texts():
+            text.set_color(theme.muted)
 
 
 def _describe(series: _Series) -> str:
@@ -137,38 +140,45 @@ def _describe(series: _Series) -> str:
     return " ".join(parts)
 
 
-def trend(audit: Audit, history: Sequence[Audit], theme: Theme) -> bytes | None:
-    """Draw the workload's figure over earlier runs and this one, each with its interval."""
+def trend(audit: Audit, verdict: Verdict, history: Sequence[Audit], theme: Theme) -> bytes | None:
+    """Draw the workload's figure over earlier runs and this one, with the noise band around the earlier runs' median.
+
+    The figures' own intervals are left out: most of their width is common to all runs and hides the differences.
+    """
     found = trends.trend(audit, history)
-    if found is None:
+    if found is None or found.points[-1].value is None:
         return None
-    factor, unit = numbers.scale(found.unit, next(p.value for p in reversed(found.points) if p.value is not None))
+    factor, unit = numbers.scale(found.unit, found.points[-1].value)
     x = np.arange(len(found.points))
-    value, low, high = (
-        np.array([np.nan if (v := getattr(p, key)) is None else v / factor for p in found.points])
-        for key in ("value", "low", "high")
-    )
+    value = np.array([np.nan if p.value is None else p.value / factor for p in found.points])
+    centre = float(np.nanmedian(value[:-1]))
+    delta = view.find_delta(verdict, found.metric)
+    band = delta.band_percent / 100 * centre if delta and delta.band_percent else None
+    low, high = float(np.nanmin(value)), float(np.nanmax(value))
     with settings(f"trend-{theme.name}"):
-        figure, (axis,) = new_figure(2.8, theme)
-        axis.vlines(x, low, high, color=theme.faint, linewidth=5, capstyle="round")
-        axis.plot(x[:-1], value[:-1], color=theme.muted, linewidth=1, marker="o", markersize=4.5)
-        axis.plot(x[-2:], value[-2:], color=theme.muted, linewidth=1)
-        axis.plot(x[-1:], value[-1:], color=theme.gpu, marker="o", markersize=8, linestyle="none")
+        figure, (axis,) = new_figure(2.6, theme)
+        if band is not None:
+            low, high = min(low, centre - band), max(high, centre + band)
+            axis.axhspan(centre - band, centre + band, color=theme.tint(theme.muted, 0.16), linewidth=0)
+            axis.annotate(
+                "noise, 90 %", (-0.42, centre + band), xytext=(0, 3), textcoords="offset points",
+                color=theme.muted, fontsize=9,
+            )  # fmt: skip
+        axis.plot(x, value, color=theme.muted, linewidth=1, marker="o", markersize=4.5)
+        axis.plot(x[-1:], value[-1:], color=theme.gpu, marker="o", markersize=9, linestyle="none")
         axis.annotate(
-            "this run", (float(x[-1]), float(value[-1])), xytext=(10, 0), textcoords="offset points",
+            "this run", (float(x[-1]), float(value[-1])), xytext=(9, 0), textcoords="offset points",
             color=theme.gpu, fontsize=9, va="center", annotation_clip=False,
         )  # fmt: skip
-        axis.set_ylim(0, float(np.nanmax(high)) * 1.08)
+        margin = max(high - low, abs(high) * 0.01) * 0.2
+        axis.set_ylim(low - margin, high + margin)
         axis.set_xlim(-0.5, len(x) - 0.2)
-        axis.set_xticks(x, [_short(p.commit) for p in found.points] if len(x) <= 10 else [""] * len(x))
-        axis.set_xlabel(
-            "commit, the oldest left" if len(x) <= 10 else "runs, the oldest left", color=theme.muted, fontsize=9
-        )
+        few = len(x) <= 10
+        axis.set_xticks(x, [_short(p.commit) if few else "" for p in found.points])
+        axis.set_xlabel("commit, the oldest left" if few else "runs, the oldest left", color=theme.muted, fontsize=9)
         _y_axis(axis, f"{found.label.lower()}, {unit}", theme)
-        description = (
-            f"{found.label} of {len(x)} runs from {numbers.significant(float(np.nanmin(value)) * factor, found.unit)} "
-            f"to {numbers.significant(float(np.nanmax(value)) * factor, found.unit)}."
-        )
+        ends = [numbers.significant(float(v) * factor, found.unit) for v in (np.nanmin(value), np.nanmax(value))]
+        description = f"{found.label} of {len(x)} runs, from {ends[0]} to {ends[1]}; the scale does not start at zero."
         return svg(figure, f"{found.label} over the last runs", description, f"trend-{theme.name}")
 
 

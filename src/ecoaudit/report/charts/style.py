@@ -28,6 +28,7 @@ class Theme:
     """Colours by role."""
 
     name: ThemeName
+    page: str
     ink: str
     muted: str
     faint: str
@@ -38,10 +39,16 @@ class Theme:
     limit: str
     phases: dict[str, str]
 
+    def tint(self, colour: str, strength: float) -> str:
+        """Return `colour` laid over the page with `strength` (0 to 1), as a solid colour that hides grid lines."""
+        pairs = zip(_rgb(colour), _rgb(self.page), strict=True)
+        return "#" + "".join(f"{round(c * strength + p * (1 - strength)):02x}" for c, p in pairs)
+
 
 THEMES: dict[ThemeName, Theme] = {
     "light": Theme(
         name="light",
+        page="#ffffff",
         ink="#1f2933",
         muted="#52606d",
         faint="#d9dee4",
@@ -54,6 +61,7 @@ THEMES: dict[ThemeName, Theme] = {
     ),
     "dark": Theme(
         name="dark",
+        page="#12171d",
         ink="#e4e7eb",
         muted="#a6b1bd",
         faint="#3a4550",
@@ -130,6 +138,10 @@ def svg(figure: "Figure", title: str, description: str, prefix: str) -> bytes:
         f'\n <title id="{prefix}-title">{_xml(title)}</title>\n <desc id="{prefix}-desc">{_xml(description)}</desc>'
     ).encode()
     return data[:end] + labels + data[end:]
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
 def _xml(text: str) -> str:
