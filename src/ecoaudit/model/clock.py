@@ -26,13 +26,14 @@ def from_local(time_s: FloatArray, zone: tzinfo) -> FloatArray:
     that a change repeats the first pass is taken.
     """
     hours, where = np.unique(np.floor(time_s / 3600.0), return_inverse=True)
-    offsets = np.array(
-        [
-            datetime.fromtimestamp(hour * 3600.0 + HALF_HOUR_S, UTC).replace(tzinfo=zone).utcoffset().total_seconds()  # type: ignore[union-attr]
-            for hour in hours
-        ]
-    )
-    return time_s - offsets[where]
+    offsets = np.array([_offset_s(float(hour) * 3600.0 + HALF_HOUR_S, zone) for hour in hours])
+    shifted: FloatArray = time_s - offsets[where]
+    return shifted
+
+
+def _offset_s(local_s: float, zone: tzinfo) -> float:
+    offset = datetime.fromtimestamp(local_s, UTC).replace(tzinfo=zone).utcoffset()
+    return offset.total_seconds() if offset else 0.0
 
 
 def half_hour_offset(start_s: float, end_s: float, window: tuple[float, float]) -> float | None:

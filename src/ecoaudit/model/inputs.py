@@ -28,11 +28,11 @@ from ecoaudit.reference.types import (
 class Tables(Protocol):
     """The part of the reference tables that the model asks; `ecoaudit.reference.load()` returns one."""
 
-    def find_gpu(self, name: str) -> Gpu | None:
+    def find_gpu(self, name: str | None) -> Gpu | None:
         """Return the GPU that a name from a log or a person means, None if there is none."""
         ...
 
-    def power_line(self, gpu: str | None, gpus_per_node: int, cooling: Cooling | None) -> PowerLine | None:
+    def power_line(self, gpu: Gpu | str, gpus_per_node: int, cooling: Cooling | None) -> PowerLine | None:
         """Return the prior of node power over GPU power for a node class, None for a node unlike the metered ones."""
         ...
 

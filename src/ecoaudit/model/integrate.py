@@ -11,7 +11,7 @@ import numpy as np
 
 from ecoaudit.ingest.records import FloatArray
 from ecoaudit.model.intervals import split
-from ecoaudit.model.reduce import E, P, Partial, T, median_step_s, regular_sums
+from ecoaudit.model.reduce import POWER_BINS, E, P, Partial, T, median_step_s, regular_sums
 
 GAP_FACTOR = 3.0
 COUNTER_UPDATE_S = 0.1
@@ -133,6 +133,27 @@ def integrate(
         power_seconds=partial.power_seconds + sums["power_seconds"],
         power_min_w=partial.power_min_w,
         power_max_w=partial.power_max_w,
+    )
+
+
+def unread(edges: FloatArray) -> DeviceEnergy:
+    """Return what is known of a device without any reading: the whole time is to be filled."""
+    segments = edges.size - 1
+    return DeviceEnergy(
+        read_j=np.zeros(segments),
+        read_s=np.zeros(segments),
+        filled_s=np.diff(edges),
+        util_percent=np.full(segments, np.nan),
+        gaps=(DeviceGap(float(edges[0]), float(edges[-1]), "mean power", None),),
+        samples=0,
+        expected_samples=0,
+        step_s=None,
+        resets=0,
+        counter_share=0.0,
+        compared_percent=None,
+        power_seconds=np.zeros(POWER_BINS),
+        power_min_w=np.inf,
+        power_max_w=-np.inf,
     )
 
 

@@ -7,8 +7,8 @@ from datetime import tzinfo
 import numpy as np
 
 from ecoaudit.ingest.records import Event, FloatArray, GpuInfo, Telemetry
-from ecoaudit.model.clock import from_local, iso
-from ecoaudit.model.integrate import DeviceEnergy, integrate
+from ecoaudit.model.clock import from_local
+from ecoaudit.model.integrate import DeviceEnergy, integrate, unread
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.reduce import Partial, merge, reduce_samples
 
@@ -149,17 +149,17 @@ def _read_node(number: int, stream: Stream, edges: FloatArray, focus: tuple[floa
                 edges,
                 focus,
             )
-            key = info.uuid or (info.index if info.index is not None else column)
+            key: object = info.uuid or (info.index if info.index is not None else column)
             before = devices.get(key)
             devices[key] = (info, _joined(before[1] if before else None, part))
         for zone, counter in file.host_energy_j.items():
             zones[zone] = _joined(zones.get(zone), reduce_samples(file.time_s, None, counter, None, edges, focus))
     readings = []
-    for key, (info, partial) in devices.items():
+    for name, (info, partial) in devices.items():
         if partial is None:
-            notes.warn(
-                f"{stream.label}: GPU {info.index if info.index is not None else key} has no power and no energy reading"
-            )
+            number_or_name = info.index if info.index is not None else name
+            notes.warn(f"{stream.label}: GPU {number_or_name} has no power and no energy reading")
+            readings.append(GpuReading(number, info, unread(edges)))
             continue
         ceiling = CEILING * info.power_limit_w if info.power_limit_w else None
         readings.append(GpuReading(number, info, integrate(partial, edges, focus, ceiling)))
@@ -188,8 +188,3 @@ def check_counters(readings: Sequence[GpuReading], notes: Notes) -> None:
             f"{len(readings)} GPUs (largest {worst.energy.compared_percent:+.1f} %, node {worst.node} GPU "
             f"{worst.info.index}); the counter is used"
         )
-
-
-def describe_window(edges: FloatArray) -> str:
-    """Return the window between the outer edges for messages."""
-    return f"{iso(float(edges[0]))} to {iso(float(edges[-1]))}"

@@ -1,0 +1,282 @@
+"""Logs in, audit out: the one place that knows in which order the parts of the model are asked. Pure."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecoaudit.ingest.records import FloatArray, RunLogs, TrainingLog
+from ecoaudit.model import audit as a
+from ecoaudit.model.boards import BoardEnergy, board_energy, static_energy
+from ecoaudit.model.carbon import carbon, embodied, intensity
+from ecoaudit.model.clock import iso
+from ecoaudit.model.cost import bill
+from ecoaudit.model.drivers import drivers
+from ecoaudit.model.efficiency import efficiency, find_reference, mfu
+from ecoaudit.model.findings import RunFacts, findings
+from ecoaudit.model.flops import Work, count_work
+from ecoaudit.model.grounding import Grounded, by_power, rapl_energy
+from ecoaudit.model.hardware import System, describe_system
+from ecoaudit.model.inputs import Identity, ModelOptions, Site, Tables
+from ecoaudit.model.levels import Ledger, pue_factor, residual
+from ecoaudit.model.meters import NodeMeters, node_meters, own_meters
+from ecoaudit.model.network import network
+from ecoaudit.model.nodes import GpuReading, NodeReading, Stream, check_counters, read_nodes, streams
+from ecoaudit.model.notes import Notes
+from ecoaudit.model.quality import quality
+from ecoaudit.model.timeline import Cuts, cut, timeline
+from ecoaudit.model.training import combine
+from ecoaudit.model.utilisation import by_utilisation, same_system, seen
+from ecoaudit.model.windows import RunTime, run_time
+from ecoaudit.quantity import Basis, Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The run's logs after grouping, placing and integrating."""
+
+    found: tuple[Stream, ...]
+    training: TrainingLog | None
+    time: RunTime
+    system: System
+    cuts: Cuts | None
+    nodes: tuple[NodeReading, ...]
+    gpus: tuple[GpuReading, ...]
+    power_field: str
+
+
+def build_audit(logs: RunLogs, site: Site, tables: Tables, options: ModelOptions, identity: Identity) -> a.Audit:
+    """Return the audit of one run. What the logs do not tell is null, with its reason in `quality.unknown`."""
+    notes = Notes()
+    for text in (*logs.warnings, *site.warnings):
+        notes.warn(text)
+    read = _read(logs, options, tables, notes)
+    duration_s = read.time.duration_s
+    seconds = read.cuts.seconds if read.cuts else np.array([duration_s or 0.0])
+    boards = board_energy(read.gpus, tables, read.power_field, notes) if read.gpus else None
+    meters = _meters(logs, read, options, notes)
+    ledger = Ledger(
+        system=read.system,
+        seconds=seconds,
+        static_w=static_energy(read.system, 1.0) if duration_s else None,
+        boards=boards,
+        grounded=_grounded(read, boards, seconds, options, tables, notes),
+        meters=meters,
+        network=network(logs.meters, options.network_power_w, read.cuts.edges, options.timezone, notes)
+        if read.cuts
+        else None,
+        pue=site.pue,
+    )
+    ledger.explain(notes)
+    notes.cite("PUE", f"{site.pue.value:g} ({site.pue.scope})", site.pue.citation)
+
+    job = ledger.everything
+    in_training = read.cuts.in_training if read.cuts else job
+    headline = ledger.best(job)
+    by_segment = _central_by_segment(ledger)
+    gpu_hours = read.system.gpu_count * duration_s / 3600.0 if read.system.gpu_count and duration_s else None
+    work = count_work(read.training, read.system.gpu_count) if read.training else None
+    edges = read.cuts.edges if read.cuts else np.array([0.0, duration_s or 0.0])
+    grid = intensity(site, edges, by_segment if read.cuts else None, notes)
+    making = embodied(read.system, gpu_hours, notes)
+    carbon_found = carbon(headline, grid, making, site, _functional_unit(work, read.training), notes)
+    invoice = bill(site, gpu_hours, notes)
+    inside = ledger.best_inside(in_training)
+    reference = find_reference(read.system, read.training, tables.measured_pairs())
+    training_figure = ledger.best(in_training)
+    facts = RunFacts(
+        ledger=ledger,
+        cuts=read.cuts,
+        time=read.time,
+        gpus=read.gpus,
+        training=read.training,
+        work=work,
+        reference=reference,
+        intensity=grid.g_per_kwh if grid else None,
+        usd_per_gpu_hour=invoice.usd_per_gpu_hour,
+        streams=read.found,
+    )
+    gpus_j = [g.energy.read_j + (g.energy.mean_power_w() or 0.0) * g.energy.filled_s for g in read.gpus]
+    return a.Audit(
+        tool=identity.tool,
+        project=identity.project,
+        run=_run(identity, read),
+        hardware=read.system.hardware(),
+        training=_training(read, work, notes),
+        windows=read.time.windows(),
+        energy=a.Energy(
+            levels=ledger.levels(),
+            headline=headline.headline() if headline else None,
+            training=training_figure.headline() if training_figure else None,
+            measured=ledger.measured(),
+            residual=_residual(ledger, read, tables),
+            phases=_phases(ledger, read.cuts),
+            pue=pue_factor(site.pue).quantity("1", site.pue.basis, site.pue.citation.source),
+            drivers=drivers(headline.joules if headline else None),
+        ),
+        carbon=carbon_found,
+        cost=invoice.cost,
+        efficiency=efficiency(inside, read.training, work, reference, notes),
+        findings=findings(facts),
+        timeline=timeline(read.cuts, gpus_j, meters.energy_j if meters else None) if read.cuts else [],
+        quality=quality(logs, read.gpus, duration_s, boards, meters, notes),
+        provenance=notes.provenance,
+        calibration=ledger.grounded.calibration if ledger.grounded else None,
+    )
+
+
+def _read(logs: RunLogs, options: ModelOptions, tables: Tables, notes: Notes) -> _Read:
+    found = streams(logs.telemetry, options.timezone, notes)
+    training = combine(logs.training, options.timezone, notes)
+    time, training = run_time(found, logs.meters, training, notes)
+    system = describe_system(logs, found, training, options, tables, notes)
+    steps = [f.interval_s for s in found for f in s.files if f.interval_s]
+    cuts = cut(time, max(steps, default=None)) if time.job is not None else None
+    nodes: tuple[NodeReading, ...] = ()
+    if cuts is not None and found:
+        focus = (time.training or time.job) if time.job else None
+        window = (focus.start_s, focus.end_s) if focus else (float(cuts.edges[0]), float(cuts.edges[-1]))
+        nodes = read_nodes(found, cuts.edges, window, notes)
+    gpus = tuple(gpu for node in nodes for gpu in node.gpus)
+    check_counters(gpus, notes)
+    fields = sorted({f.power_field for s in found for f in s.files})
+    if len(fields) > 1:
+        notes.warn(f"the logs mix NVML power fields ({', '.join(fields)}): different quantities, added as read")
+    return _Read(found, training, time, system, cuts, nodes, gpus, fields[0] if len(fields) == 1 else "unspecified")
+
+
+def _meters(logs: RunLogs, read: _Read, options: ModelOptions, notes: Notes) -> NodeMeters | None:
+    if read.cuts is None:
+        return None
+    own = () if any(m.kind == "node" for m in logs.meters) else own_meters(read.found)
+    return node_meters((*logs.meters, *own), read.cuts.edges, options.meter_boundary, options.timezone, notes)
+
+
+def _grounded(
+    read: _Read,
+    boards: BoardEnergy | None,
+    seconds: FloatArray,
+    options: ModelOptions,
+    tables: Tables,
+    notes: Notes,
+) -> Grounded | None:
+    if boards is not None:
+        rapl = rapl_energy([node.rapl_j for node in read.nodes])
+        return by_power(boards, read.system, seconds, rapl, read.power_field, options, tables, notes)
+    if not read.time.duration_s:
+        notes.null("energy.levels.L3", "nothing in the logs tells how long the run took")
+        return None
+    return by_utilisation(read.system, read.training, read.time.duration_s, seconds, tables, notes)
+
+
+def _central_by_segment(ledger: Ledger) -> FloatArray | None:
+    """Return how the headline's energy lies over the segments (J, central values), for weighting an intensity."""
+    if ledger.meter_complete and ledger.meters is not None:
+        return ledger.meters.energy_j
+    if ledger.grounded is not None:
+        ones = np.eye(ledger.seconds.size, dtype=bool)
+        if ledger.boards is not None and ledger.grounded.calibration.alpha is not None:
+            alpha = ledger.grounded.calibration.alpha.value
+            host_j = ledger.grounded.joules(ledger.everything).value - alpha * float(ledger.boards.by_segment_j.sum())
+            spread: FloatArray = alpha * ledger.boards.by_segment_j + host_j * ledger.seconds / ledger.seconds.sum()
+            return spread
+        return (
+            np.array([ledger.grounded.joules(ones[i]).value for i in range(1)])
+            if ones.shape[0] == 1
+            else ledger.seconds
+        )
+    return ledger.boards.by_segment_j if ledger.boards is not None else ledger.seconds
+
+
+def _functional_unit(work: Work | None, training: TrainingLog | None) -> tuple[float, str] | None:
+    if work is not None and work.tokens:
+        return work.tokens / 1e6, "million tokens"
+    if training is not None and training.samples:
+        return training.samples / 1e3, "thousand samples"
+    if training is not None and training.step_count:
+        return float(training.step_count), "step"
+    return None
+
+
+def _run(identity: Identity, read: _Read) -> a.Run:
+    job = read.time.job
+    recorded = next((f.run_id for s in read.found for f in s.files if f.run_id), None)
+    return a.Run(
+        id=identity.run_id or recorded,
+        commit=identity.commit,
+        branch=identity.branch,
+        started_at=iso(job.start_s) if job else None,
+        ended_at=iso(job.end_s) if job else None,
+        duration_s=read.time.duration_s,
+    )
+
+
+def _training(read: _Read, work: Work | None, notes: Notes) -> a.Training:
+    log = read.training
+    if log is None or work is None:
+        notes.null("training", "no training log among the inputs")
+        return a.Training()
+    seconds = read.time.training_duration_s or read.time.duration_s
+
+    def rate(count: float | None, unit: str) -> Quantity | None:
+        if not count or not seconds:
+            return None
+        return Quantity.exact(count / seconds, unit, Basis.MEASURED, "training log, over the training window")
+
+    durations: dict[str, float] = {}
+    for phase in read.time.phases:
+        durations[phase.name] = durations.get(phase.name, 0.0) + phase.end_s - phase.start_s
+    counts = Counter(phase.name for phase in read.time.phases)
+    return a.Training(
+        framework=log.framework,
+        benchmark=log.benchmark,
+        steps=log.step_count,
+        samples=log.samples,
+        tokens=work.tokens,
+        params=log.params,
+        flops=work.flops.quantity("FLOP", Basis.MODELLED, work.source) if work.flops else None,
+        mfu=mfu(log, work, read.system, seconds, notes),
+        tokens_per_s=rate(work.tokens, "tokens/s"),
+        samples_per_s=rate(log.samples, "samples/s"),
+        precision=log.precision,
+        sequence_length=log.sequence_length,
+        global_batch_size=log.global_batch_size,
+        status=log.status,
+        rework_steps=log.rework_steps or None,
+        rework_tokens=log.rework_tokens,
+        phases=[a.TrainingPhase(name=n, duration_s=s, count=counts[n]) for n, s in durations.items()],
+    )
+
+
+def _phases(ledger: Ledger, cuts: Cuts | None) -> list[a.PhaseEnergy]:
+    """Return the headline's energy by phase name; what lies in no phase is `other`, so that the parts add up."""
+    if cuts is None or not cuts.phases:
+        return []
+    names = list(dict.fromkeys(phase.name for phase in cuts.phases))
+    masks = {name: cuts.phase(name) for name in names}
+    rest = cuts.phase_of < 0
+    if rest.any() and float(cuts.seconds[rest].sum()) > 0:
+        masks["other"] = rest | masks.get("other", np.zeros_like(rest))
+    parts = []
+    for name, mask in masks.items():
+        figure = ledger.best(mask)
+        if figure is not None:
+            seconds = float(cuts.seconds[mask].sum())
+            parts.append(a.PhaseEnergy(name=name, duration_s=seconds, energy=figure.kwh(), boundary=figure.boundary))
+    return parts
+
+
+def _residual(ledger: Ledger, read: _Read, tables: Tables) -> a.Residual | None:
+    if ledger.grounded is None:
+        return None
+    known = seen(ledger.grounded.fitted_on, read.system)
+    workload = read.training.benchmark if read.training else None
+    pair = next(
+        (
+            p
+            for p in tables.measured_pairs()
+            if same_system(p.system, read.system) and p.workload == workload and p.nodes == read.system.nodes
+        ),
+        None,
+    )
+    return residual(ledger, known, known and pair is not None, getattr(pair, "held_out_percent", None))

@@ -1,0 +1,88 @@
+"""Floating-point operations of training: model FLOPs, without recomputed activations, causal attention counted once.
+
+Per token: 6 N + 6 L h s for full training, where N is the number of active parameters without the input-embedding
+look-up, L layers, h hidden size, s sequence length (Kaplan et al. 2020, arXiv 2001.08361; attention term after
+Narayanan et al. 2021, arXiv 2104.04473, halved for the causal mask). LoRA needs no weight gradient of the frozen base:
+4 N + 6 L h s. What recomputation adds belongs to HFU, not to MFU (PaLM, arXiv 2204.02311, appendix B).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecoaudit.ingest.records import TrainingLog
+from ecoaudit.model.uncertainty import Uncertain, exact, factor
+
+ASPECT_RATIO = 128
+"""Hidden size over layers of dense decoders from 1 to 175 billion parameters (GPT-3 175B 128, LLaMA 7B 128)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A model's shape: active parameters, layers, hidden size, sequence length; `lora` where the base is frozen."""
+
+    params: float
+    layers: int
+    hidden: int
+    sequence: int
+    lora: bool = False
+
+    def flops_per_token(self) -> float:
+        """Return model FLOPs per token."""
+        return (4.0 if self.lora else 6.0) * self.params + 6.0 * self.layers * self.hidden * self.sequence
+
+
+# MLPerf Training's language models (training_policies; parameters and shapes of the published models).
+BENCHMARKS = {
+    "gpt3": Architecture(174.6e9, 96, 12288, 2048),
+    "llama2_70b_lora": Architecture(68.98e9, 80, 8192, 8192, lora=True),
+    "llama31_8b": Architecture(8.03e9, 32, 4096, 8192),
+    "llama31_405b": Architecture(405.85e9, 126, 16384, 8192),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the run computed: tokens, model FLOPs with their doubt, FLOPs per token, and how they were counted."""
+
+    tokens: float | None
+    flops: Uncertain | None
+    source: str
+
+    @property
+    def flops_per_token(self) -> float | None:
+        """Model FLOPs per token, None where tokens or FLOPs are not known."""
+        return self.flops.value / self.tokens if self.flops and self.tokens else None
+
+
+def count_work(training: TrainingLog, gpu_count: int | None) -> Work:
+    """Return the useful work of a run: by its benchmark's known shape, the log's own count, or its parameters."""
+    shape = BENCHMARKS.get(training.benchmark or "")
+    tokens = training.tokens
+    if tokens is None and training.samples and (training.tokens_per_sample or shape):
+        tokens = training.samples * (training.tokens_per_sample or (shape.sequence if shape else 0))
+    if shape is not None and tokens:
+        counted = "4N" if shape.lora else "6N"
+        return Work(
+            tokens, exact(tokens * shape.flops_per_token()), f"{counted} + 6Lhs per token, {training.benchmark}"
+        )
+    if training.flops and training.flops_kind == "model":
+        return Work(tokens, exact(training.flops), f"counted by {training.framework}")
+    if training.params and tokens:
+        return _from_parameters(training.params, training.sequence_length, tokens)
+    rate, steps = training.tflops_per_gpu, training.steps
+    if rate and gpu_count and steps is not None and np.isfinite(steps.duration_s).any():
+        seconds = float(np.nanmean(steps.duration_s)) * (training.step_count or steps.duration_s.size)
+        return Work(tokens, exact(rate * 1e12 * gpu_count * seconds), f"TFLOP/s that {training.framework} logged")
+    return Work(tokens, None, "neither the model's size nor its FLOPs are in the logs")
+
+
+def _from_parameters(params: float, sequence: int | None, tokens: float) -> Work:
+    """Return 6N + 6Lhs with L and h guessed from N by the usual aspect ratio (N = 12 L h^2), or 6N without s."""
+    linear = exact(6.0 * params * tokens)
+    if not sequence:
+        return Work(tokens, linear, "6N per token; attention not counted (sequence length not logged)")
+    layers = (params / (12.0 * ASPECT_RATIO**2)) ** (1 / 3)
+    attention = 6.0 * layers * (ASPECT_RATIO * layers) * sequence * tokens
+    guess = factor("attention FLOPs from the parameter count", 1.0, 0.6, 1.5, at_least=0.0)
+    return Work(tokens, linear + attention * guess, "6N + 6Lhs per token, L and h guessed from N (h = 128 L)")

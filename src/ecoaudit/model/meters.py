@@ -1,0 +1,252 @@
+"""Energy of the nodes by their own power meters (MLPerf power logs, IPMI, Redfish, PDU), AC at the wall.
+
+Trapezoid over the window; the values at its two ends are interpolated, and held where the log does not reach. Long
+intervals are bridged linearly and readings of 0 W or less stay in the value: both count as gaps, are reported as a
+share, and widen the interval to what the lowest and the highest valid power of the run would have given. No
+efficiency, switch or scaling factor enters the value.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+from typing import Literal
+
+import numpy as np
+
+from ecoaudit.ingest.records import FloatArray, MeterLog, ReadQuality, Source
+from ecoaudit.model.clock import from_local, half_hour_offset
+from ecoaudit.model.intervals import split, trapezoid_j
+from ecoaudit.model.nodes import Stream
+from ecoaudit.model.notes import Notes
+from ecoaudit.model.uncertainty import Uncertain, exact, factor
+from ecoaudit.quantity import Basis
+
+GAP_FACTOR = 3.0
+MOSTLY_GAP = 0.05
+ACCURACY = 0.05
+"""Accuracy that MLPerf Training's power rules ask of a meter (training_policies, power_measurement.adoc)."""
+SUPPLY_EFFICIENCY = (0.96, 0.94, 0.985)
+"""AC to DC in a node's power supplies: Dell declares 0.96, Lenovo 0.94 for MLPerf; 80 PLUS Titanium reaches 0.96+;
+DC over AC of the same SMC runs is 0.971 to 0.987."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterGap:
+    """A stretch of one meter without valid readings; `energy_j` is what the line over it holds."""
+
+    label: str
+    start_s: float
+    end_s: float
+    energy_j: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeterEnergy:
+    """Energy of one meter by segment (J), the share of the window in gaps, and what the gaps could hold at most."""
+
+    label: str
+    energy_j: FloatArray
+    gap_s: float
+    gap_low_j: float
+    gap_high_j: float
+    gaps: tuple[MeterGap, ...]
+    readings: int
+    invalid_readings: int
+    step_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMeters:
+    """All node meters of a run over its segments. `boundary` is that of the readings; energy is as read."""
+
+    meters: tuple[MeterEnergy, ...]
+    energy_j: FloatArray
+    boundary: Literal["ac", "dc"]
+    coverage: float
+    fit_for_calibration: bool
+    source: str
+
+    @property
+    def basis(self) -> Basis:
+        """Readings at the wall are measured; DC readings need the supplies' efficiency."""
+        return Basis.MEASURED if self.boundary == "ac" else Basis.CALIBRATED
+
+    def node_j(self, energy_j: float | None = None) -> Uncertain:
+        """Return AC energy in J with its doubt: of all segments, or of the part `energy_j` of them."""
+        whole = float(self.energy_j.sum())
+        part = whole if energy_j is None else energy_j
+        low = sum(m.gap_low_j for m in self.meters)
+        high = sum(m.gap_high_j for m in self.meters)
+        result = exact(part) * factor("node meter accuracy", 1.0, 1.0 - ACCURACY, 1.0 + ACCURACY, at_least=0.0)
+        if (low < 0 or high > 0) and whole > 0:
+            result = result * factor("node meter gaps", 1.0, 1.0 + low / whole, 1.0 + high / whole, at_least=0.0)
+        if self.boundary == "dc":
+            value, worst, best = SUPPLY_EFFICIENCY
+            result = result / factor("power supply efficiency", value, worst, best, at_least=0.5, at_most=1.0)
+        return result
+
+
+def own_meters(found: Sequence[Stream]) -> tuple[MeterLog, ...]:
+    """Return the nodes' own meters that the recorder read beside the GPUs, as meter logs."""
+    logs = []
+    for stream in found:
+        parts = [(f.time_s, f.node_power_w) for f in stream.files if f.node_power_w is not None]
+        if not parts:
+            continue
+        times = np.concatenate([time for time, _ in parts])
+        power = np.concatenate([values for _, values in parts])
+        read = np.isfinite(power)
+        if read.sum() > 1:
+            name = next((f.node_power_source for f in stream.files if f.node_power_source), "node meter")
+            source = Source(stream.files[0].source.path, name)
+            logs.append(MeterLog(source, "node", stream.label, times[read], power[read], ReadQuality()))
+    return tuple(logs)
+
+
+def node_meters(
+    logs: Sequence[MeterLog],
+    edges: FloatArray,
+    stated: Literal["ac", "dc"] | None,
+    zone: tzinfo | None,
+    notes: Notes,
+) -> NodeMeters | None:
+    """Integrate the node meters over the segments between `edges`; None where there is none with readings."""
+    by_boundary: dict[Literal["ac", "dc"], list[MeterLog]] = {}
+    unsaid = False
+    for log in logs:
+        if log.kind != "node" or not np.isfinite(log.power_w).any():
+            continue
+        boundary = boundary_of(log, stated)
+        unsaid |= boundary is None
+        by_boundary.setdefault(boundary or "ac", []).append(on_clock(log, edges, zone, notes))
+    if not by_boundary:
+        return None
+    if unsaid:
+        notes.warn("the node meters do not say whether they read AC or DC: AC is assumed; set --meter-boundary")
+    if len(by_boundary) == 2:
+        notes.warn("the run is metered on both sides of the power supplies: AC is used, the DC readings are left out")
+    side: Literal["ac", "dc"] = "ac" if "ac" in by_boundary else "dc"
+    chosen = by_boundary[side]
+    meters = tuple(integrate_meter(log, edges) for log in chosen)
+    _note_shared_channels(chosen, notes)
+    window_s = float(edges[-1] - edges[0])
+    gap_share = sum(m.gap_s for m in meters) / (window_s * len(meters))
+    invalid = sum(m.invalid_readings for m in meters)
+    fit = invalid == 0 and gap_share <= MOSTLY_GAP
+    if invalid:
+        dead = sum(m.invalid_readings > 0 for m in meters)
+        notes.warn(
+            f"{dead} of {len(meters)} node meters read 0 W or less {invalid} times (a drop-out); the readings stay in "
+            "the sum as logged, and the run is not fit for calibration"
+        )
+    if gap_share > 0.0:
+        whole = sum(float(m.energy_j.sum()) for m in meters)
+        energy_share = sum(g.energy_j for m in meters for g in m.gaps) / whole if whole else 0.0
+        notes.warn(
+            f"node meters: {gap_share:.1%} of node-time and {energy_share:.1%} of the energy lie in gaps "
+            "bridged linearly"
+        )
+    if side == "dc":
+        notes.state(
+            "power supply efficiency", "0.96 (0.94 to 0.985)", "assumed; efficiencies declared in MLPerf power logs"
+        )
+    return NodeMeters(
+        meters=meters,
+        energy_j=np.sum([m.energy_j for m in meters], axis=0),
+        boundary=side,
+        coverage=1.0 - gap_share,
+        fit_for_calibration=fit,
+        source=f"{len(meters)} x {chosen[0].source.format} at the node, {side.upper()}, trapezoid",
+    )
+
+
+def boundary_of(log: MeterLog, stated: Literal["ac", "dc"] | None) -> Literal["ac", "dc"] | None:
+    """Return the side of the power supplies a meter reads: as its log (or folder) says, else as the user says.
+
+    A declared conversion efficiency is MLPerf's AC-to-DC factor, so its presence says that the readings are AC.
+    """
+    if log.boundary is not None:
+        return log.boundary
+    if log.conversion_efficiency is not None and log.conversion_efficiency < 1.0:
+        return "ac"
+    return stated
+
+
+def on_clock(log: MeterLog, edges: FloatArray, zone: tzinfo | None, notes: Notes) -> MeterLog:
+    """Return a meter log in UTC: local times by the given zone, else moved by whole half-hours where unambiguous."""
+    if log.clock != "naive" or not log.time_s.size:
+        return log
+    if zone is not None:
+        return replace(log, time_s=from_local(log.time_s, zone), clock="utc")
+    window = float(edges[0]), float(edges[-1])
+    offset = half_hour_offset(float(log.time_s[0]), float(log.time_s[-1]), window)
+    if offset:
+        notes.warn(f"{log.label}: a local clock is moved by {offset / 3600:+g} h onto the run; set timezone to be sure")
+        return replace(log, time_s=log.time_s + offset)
+    return log
+
+
+def integrate_meter(log: MeterLog, edges: FloatArray) -> MeterEnergy:
+    """Return one meter's energy by segment, with its gaps; `edges` span the window."""
+    start, end = float(edges[0]), float(edges[-1])
+    read = np.isfinite(log.power_w)
+    times, power = log.time_s[read], log.power_w[read]
+    order = np.argsort(times, kind="stable")
+    times, power = times[order], power[order]
+    t0, t1, p0, p1 = times[:-1], times[1:], power[:-1], power[1:]
+    steps = (t1 - t0)[t1 > t0]
+    step = float(np.median(steps)) if steps.size else None
+    limit = GAP_FACTOR * step if step else 0.0
+    is_gap = (t1 - t0 > limit) | (p0 <= 0) | (p1 <= 0)
+
+    # Beyond its ends the log holds its last value; more than a gap's length of that is a gap too.
+    for a, b, value in ((start, float(times[0]), power[0]), (float(times[-1]), end, power[-1])):
+        if b > a:
+            t0, t1 = np.append(t0, a), np.append(t1, b)
+            p0, p1 = np.append(p0, value), np.append(p1, value)
+            is_gap = np.append(is_gap, b - a > limit or value <= 0)
+    order = np.argsort(t0, kind="stable")
+    t0, t1, p0, p1, is_gap = t0[order], t1[order], p0[order], p1[order], is_gap[order]
+
+    energy = split(edges, t0, t1, trapezoid_j(t0, t1, p0, p1), p0, p1)
+    inside = is_gap & (t1 > start) & (t0 < end)
+    gap_from, gap_to = np.maximum(t0[inside], start), np.minimum(t1[inside], end)
+    gap_s = float((gap_to - gap_from).sum())
+    window = np.array([start, end])
+    pieces = [
+        float(split(window, t0[[i]], t1[[i]], trapezoid_j(t0[[i]], t1[[i]], p0[[i]], p1[[i]]), p0[[i]], p1[[i]])[0])
+        for i in np.flatnonzero(inside)
+    ]
+    in_window = (times >= start) & (times <= end)
+    valid = power[in_window & (power > 0)]
+    low, high = (float(valid.min()), float(valid.max())) if valid.size else (0.0, 0.0)
+    gap_j = sum(pieces)
+    return MeterEnergy(
+        label=log.label,
+        energy_j=energy,
+        gap_s=gap_s,
+        gap_low_j=min(0.0, low * gap_s - gap_j),
+        gap_high_j=max(0.0, high * gap_s - gap_j),
+        gaps=tuple(
+            MeterGap(log.label, float(x), float(y), j)
+            for x, y, j in zip(gap_from, gap_to, pieces, strict=True)
+            if y > x
+        ),
+        readings=int(in_window.sum()),
+        invalid_readings=int((in_window & (power <= 0)).sum()),
+        step_s=step,
+    )
+
+
+def _note_shared_channels(logs: Sequence[MeterLog], notes: Notes) -> None:
+    traces: dict[bytes, int] = {}
+    for log in logs:
+        if log.power_w.size > 1:
+            key = log.power_w.tobytes() + log.time_s.tobytes()
+            traces[key] = traces.get(key, 0) + 1
+    shared = sum(count for count in traces.values() if count > 1)
+    if shared:
+        notes.warn(
+            f"{shared} of {len(logs)} node meters have a trace identical to another's: shares of one rack channel; "
+            "each is counted, and differences between these nodes are not measured"
+        )

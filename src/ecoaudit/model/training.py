@@ -1,0 +1,120 @@
+"""The training logs of a run as one: attempts added up, what one log lacks taken from the others."""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import tzinfo
+from itertools import pairwise
+
+import numpy as np
+
+from ecoaudit.ingest.records import TrainingLog
+from ecoaudit.model.clock import from_local
+from ecoaudit.model.notes import Notes
+
+_TIMES = ("job_start_s", "job_end_s", "train_start_s", "train_end_s")
+_OWN = frozenset({"source", "framework", "quality", "clock", "steps", "phases", "rework_steps", *_TIMES})
+
+
+def combine(logs: Sequence[TrainingLog], zone: tzinfo | None, notes: Notes) -> TrainingLog | None:
+    """Return one log for the run, None without any.
+
+    Logs of one framework at different times are attempts: they are added up, and steps that a later attempt repeats
+    count once (the rest is rework). Otherwise the logs describe the same work, and the one that tells most is used,
+    with the others filling what it does not say.
+    """
+    placed = sorted((_on_utc(log, zone) for log in logs), key=_telling, reverse=True)
+    if not placed:
+        return None
+    best = placed[0]
+    attempts = sorted(
+        (log for log in placed if log.framework == best.framework), key=lambda log: log.train_start_s or 0
+    )
+    if len(attempts) > 1 and _apart(attempts):
+        best = _added(attempts)
+    others = [log for log in placed if log is not best and log not in attempts]
+    if len(placed) > 1 and not (len(attempts) > 1 and _apart(attempts)):
+        names = ", ".join(f"{log.framework} ({log.source.path})" for log in placed[1:])
+        notes.warn(f"several training logs of one run: {best.source.path} is used; {names} fill what it lacks")
+        others = placed[1:]
+    for log in others:
+        missing = {
+            f.name: getattr(log, f.name)
+            for f in fields(log)
+            if f.name not in _OWN and getattr(best, f.name) is None and getattr(log, f.name) is not None
+        }
+        if best.clock == "none" and log.clock != "none":
+            missing |= {name: getattr(log, name) for name in _TIMES} | {"clock": log.clock}
+        best = replace(best, **missing)
+    return best
+
+
+def _telling(log: TrainingLog) -> tuple[bool, int]:
+    return log.train_start_s is not None, sum(getattr(log, f.name) is not None for f in fields(log))
+
+
+def _on_utc(log: TrainingLog, zone: tzinfo | None) -> TrainingLog:
+    if log.clock != "naive" or zone is None:
+        return log
+
+    def shift(time_s: float | None) -> float | None:
+        return None if time_s is None else float(from_local(np.array([time_s]), zone)[0])
+
+    steps = log.steps
+    if steps is not None and np.isfinite(steps.time_s).any():
+        known = np.isfinite(steps.time_s)
+        times = steps.time_s.copy()
+        times[known] = from_local(times[known], zone)
+        steps = replace(steps, time_s=times)
+    phases = tuple(
+        replace(phase, start_s=shift(phase.start_s) or 0.0, end_s=shift(phase.end_s) or 0.0) for phase in log.phases
+    )
+    moved = {name: shift(getattr(log, name)) for name in _TIMES}
+    return replace(log, clock="utc", steps=steps, phases=phases, **moved)  # type: ignore[arg-type]
+
+
+def _apart(attempts: Sequence[TrainingLog]) -> bool:
+    spans = [(log.train_start_s, log.train_end_s) for log in attempts]
+    if any(start is None or end is None for start, end in spans):
+        return False
+    return all((a[1] or 0) <= (b[0] or 0) for a, b in pairwise(spans))
+
+
+def _added(attempts: Sequence[TrainingLog]) -> TrainingLog:
+    """Add up attempts in the order of time; steps that a later attempt repeats are rework of the earlier one."""
+    first, last = attempts[0], attempts[-1]
+    repeated = 0
+    repeated_tokens = 0.0
+    tokens_known = True
+    for a, b in pairwise(attempts):
+        if a.last_step is None or b.first_step is None:
+            continue
+        again = max(0, a.last_step - b.first_step + 1)
+        repeated += again
+        if again and a.tokens is not None and a.step_count:
+            repeated_tokens += again * a.tokens / a.step_count
+        elif again:
+            tokens_known = False
+
+    def added(name: str, less: float) -> float | None:
+        values = [getattr(log, name) for log in attempts]
+        return None if any(v is None for v in values) else sum(values) - less
+
+    per_step = {
+        name: (getattr(first, name) or 0.0) / first.step_count if first.step_count else 0.0
+        for name in ("samples", "flops")
+    }
+    steps = [log.step_count for log in attempts]
+    return replace(
+        last,
+        job_start_s=first.job_start_s,
+        train_start_s=first.train_start_s,
+        first_step=first.first_step,
+        step_count=None if any(s is None for s in steps) else sum(s or 0 for s in steps) - repeated,
+        tokens=added("tokens", repeated_tokens) if tokens_known else None,
+        samples=added("samples", repeated * per_step["samples"]),
+        flops=added("flops", repeated * per_step["flops"]),
+        runtime_s=added("runtime_s", 0.0),
+        rework_steps=sum(log.rework_steps for log in attempts) + repeated,
+        rework_tokens=sum(log.rework_tokens or 0.0 for log in attempts) + repeated_tokens if tokens_known else None,
+        phases=tuple(phase for log in attempts for phase in log.phases),
+    )

@@ -1,0 +1,200 @@
+"""L3 without GPU power: `P_node = P_static + alpha x N x TDP x u ** e`, fitted on published node meters.
+
+A coefficient belongs to its definition of u. A line fitted on saturated single nodes (u = 1) is used with u as
+throughput relative to one saturated node of the same GPU and workload, which is 1 there by definition; a line fitted
+with u = MFU only with MFU, for its own workload and number format.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ecoaudit.ingest.records import FloatArray, TrainingLog
+from ecoaudit.model.audit import Calibration
+from ecoaudit.model.grounding import Grounded, Segments
+from ecoaudit.model.hardware import System
+from ecoaudit.model.inputs import Tables
+from ecoaudit.model.notes import Notes
+from ecoaudit.model.uncertainty import Z90, Uncertain, exact, factor, relative
+from ecoaudit.quantity import Basis
+from ecoaudit.reference.types import MeasuredPair, UtilisationLine
+
+UNKNOWN_U_ONE_NODE = (0.9, 0.75, 1.0)
+UNKNOWN_U_SEVERAL = (0.75, 0.5, 1.0)
+SAME_SOFTWARE = 1.15
+"""A throughput above this times the reference node's is another software generation: it says nothing about power."""
+OTHER_SYSTEM = 0.20
+"""What a line of another make of node may be off by, 90 %: Dell's air-cooled node against the immersion-cooled line."""
+OTHER_GPU = 0.30
+
+
+def by_utilisation(
+    system: System, training: TrainingLog | None, duration_s: float, seconds: FloatArray, tables: Tables, notes: Notes
+) -> Grounded | None:
+    """Return the utilisation-driven line for the run; None, with the reason noted, for other nodes."""
+    gpu = system.gpu
+    if gpu is None or not system.nodes or not system.gpu_count:
+        notes.null("energy.levels.L3", "GPU model, GPU count and number of nodes are not all known; name the hardware")
+        return None
+    node_gpus = system.gpus_per_node or 0
+    line = choose_line(tables.utilisation_lines(), system, training)
+    if line is None or line.gpus_per_node != node_gpus or not gpu.form_factor.startswith(("SXM", "OAM")):
+        notes.null(
+            "energy.levels.L3",
+            f"no metered node is like this one ({node_gpus} x {gpu.name}); record GPU power and give --host-power-w, "
+            "or use `ecoaudit calibrate`",
+        )
+        return None
+    u = utilisation(system, training, duration_s, tables.measured_pairs(), notes)
+    known = seen(line.fitted_on, system)
+    same_gpu = line.gpu == gpu.name
+    scale = 1.0 if same_gpu else gpu.tdp_w / _tdp(line, tables)
+    static = scale * factor(
+        f"{line.id}: P_static",
+        line.static_w,
+        line.static_w - Z90 * line.static_w_se,
+        line.static_w + Z90 * line.static_w_se,
+        at_least=0.0,
+    )
+    alpha = factor(
+        f"{line.id}: alpha",
+        line.alpha,
+        line.alpha - Z90 * line.alpha_se,
+        line.alpha + Z90 * line.alpha_se,
+        at_least=0.0,
+    )
+    width = line.transfer_error if same_gpu and (known or line.pooled) else OTHER_SYSTEM if same_gpu else OTHER_GPU
+    transfer = relative("transfer of the node line to this system", max(width, line.transfer_error))
+    if not same_gpu:
+        notes.warn(
+            f"no {gpu.name} node was metered: the line of {line.gpu} is used, scaled by TDP, with a wide interval"
+        )
+    elif not known:
+        notes.warn(f"this system was never metered: the line {line.id} (fitted on {', '.join(line.fitted_on)}) is used")
+    load = u if line.u_exponent == 1.0 else _power(u, line.u_exponent)
+    node_w = (static + alpha * (node_gpus * gpu.tdp_w) * load) * transfer
+    nodes, share = system.nodes, system.node_share
+
+    def joules(segments: Segments) -> Uncertain:
+        return node_w * (nodes * share * float(seconds[segments].sum()))
+
+    notes.cite("node line", f"{line.static_w:.0f} W + {line.alpha:.3f} x {node_gpus} x TDP x u", line.citation)
+    return Grounded(
+        joules,
+        "utilisation",
+        Basis.MODELLED,
+        f"node line {line.id}, u = {u.value:.2f}",
+        Calibration(
+            id=line.id,
+            driver="utilisation",
+            alpha=alpha.quantity("1", Basis.CALIBRATED, line.citation.source),
+            static_w=static.quantity("W", Basis.CALIBRATED, line.citation.source),
+            u=u.quantity("1", Basis.MODELLED if "throughput" in u.factors else Basis.ASSUMED, _u_source(u)),
+            source=line.citation.source,
+        ),
+        line.fitted_on,
+    )
+
+
+def choose_line(
+    lines: Sequence[UtilisationLine], system: System, training: TrainingLog | None, *, without: tuple[str, ...] = ()
+) -> UtilisationLine | None:
+    """Return the nearest line whose u is relative throughput: own system, then pooled, same GPU, same cooling.
+
+    Lines fitted on any system named in `without` are left out. Lines of one workload and scale (u = 1 there by
+    definition, whatever the load) never carry over to another.
+    """
+    gpu = system.gpu.name if system.gpu else None
+    workload = training.benchmark if training else None
+
+    def usable(line: UtilisationLine) -> bool:
+        general = line.workload is None or (line.workload == workload and line.u_definition == "relative_throughput")
+        return (
+            line.u_definition in {"one", "relative_throughput"} and general and not set(without) & set(line.fitted_on)
+        )
+
+    def rank(line: UtilisationLine) -> tuple[bool, ...]:
+        return (
+            line.gpu == gpu,
+            seen(line.fitted_on, system) and not line.pooled,
+            line.pooled,
+            line.cooling == system.cooling,
+            line.u_definition == "relative_throughput",
+        )
+
+    return max(filter(usable, lines), key=rank, default=None)
+
+
+def seen(fitted_on: Sequence[str], system: System) -> bool:
+    """Return whether one of the fitted systems is this one: same maker's name in the system's or operator's name.
+
+    Fitted systems are called `maker-model-...`; the maker and, where the run's system names it, the model must agree.
+    """
+    return any(same_system(name, system) for name in fitted_on)
+
+
+def same_system(name: str, system: System) -> bool:
+    """Return whether the metered system `name` (`maker-model-...`) is the one the logs name."""
+    text = f"{system.name or ''} {system.operator or ''}".lower()
+    maker, _, rest = name.partition("-")
+    gpu = system.gpu.name.lower() if system.gpu else ""
+    gpu_agrees = any(word in gpu for word in rest.split("-") if word in {"h100", "h200", "b200", "b300", "a100"})
+    return gpu_agrees and (maker in text or _ALIASES.get(maker, maker) in text)
+
+
+_ALIASES = {"smc": "sustainable metal cloud"}
+
+
+def utilisation(
+    system: System,
+    training: TrainingLog | None,
+    duration_s: float,
+    pairs: Sequence[MeasuredPair],
+    notes: Notes,
+) -> Uncertain:
+    """Return u: throughput a node relative to one saturated node of the same GPU and workload, else the default."""
+    pair = reference_node(system, training, pairs)
+    nodes = system.nodes or 1
+    if pair is not None and training is not None and training.samples and pair.j_per_sample:
+        rate = training.samples / duration_s / nodes
+        saturated = pair.mean_node_w / pair.j_per_sample
+        u = rate / saturated
+        if u <= SAME_SOFTWARE:
+            notes.state(
+                "u, relative throughput",
+                f"{u:.3f} ({rate:.4g} against {saturated:.4g} samples/s a node)",
+                pair.citation.source,
+            )
+            spread = relative("throughput", max(0.02, Z90 * pair.mean_node_w_cv))
+            return exact(u) * spread
+        notes.warn(
+            f"throughput is {u:.2f} times the metered {pair.gpu} node's: other software, so u is not taken from it"
+        )
+    value, low, high = UNKNOWN_U_ONE_NODE if nodes == 1 else UNKNOWN_U_SEVERAL
+    notes.warn(f"utilisation is not known: {value} ({low} to {high}) of a saturated node is assumed; record GPU power")
+    return factor("unknown utilisation", value, low, high, at_least=0.0, at_most=1.1)
+
+
+def reference_node(system: System, training: TrainingLog | None, pairs: Sequence[MeasuredPair]) -> MeasuredPair | None:
+    """Return the metered single node of the same GPU and workload with the highest throughput, None without one."""
+    gpu = system.gpu.name if system.gpu else None
+    workload = training.benchmark if training else None
+    fitting = [p for p in pairs if p.nodes == 1 and p.gpu == gpu and p.workload == workload and p.j_per_sample]
+    return max(fitting, key=lambda p: p.mean_node_w / (p.j_per_sample or 1.0), default=None)
+
+
+def _power(u: Uncertain, exponent: float) -> Uncertain:
+    return Uncertain(u.value**exponent, np.maximum(u.draws, 0.0) ** exponent, u.factors)
+
+
+def _tdp(line: UtilisationLine, tables: Tables) -> float:
+    gpu = tables.find_gpu(line.gpu)
+    if gpu is None:
+        raise LookupError(f"the fitted line {line.id} names a GPU that is not in the tables: {line.gpu}")
+    return gpu.tdp_w
+
+
+def _u_source(u: Uncertain) -> str:
+    if "throughput" in u.factors:
+        return "samples/s a node relative to one saturated node of the same GPU and workload (MLPerf power logs)"
+    return "not known: judgement"
