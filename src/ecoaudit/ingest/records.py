@@ -145,6 +145,7 @@ class StepSeries:
 class TrainingLog:
     """What the framework says of the run. `None` and NaN mean the log does not tell.
 
+    `first_step` and `last_step` are the first and the last line's, `step_count` the steps trained, each once.
     `job_start_s`/`job_end_s` bracket everything the process logged, `train_start_s`/`train_end_s` the training itself.
     `tokens`, `samples`, `flops` are totals of useful work; work repeated after a restart is in `rework_*`.
     `flops_kind` is `model` (no recompute) or `hardware` (with it). `throughput_tokens_per_s` is global.

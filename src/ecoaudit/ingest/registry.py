@@ -40,7 +40,15 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("meters.mlperf_power", (b":::MLLOG",)),
     Entry("training.mllog", (b":::MLLOG",)),
     Entry("training.hf_state", (b'"log_history"',)),
+    Entry("training.hf_results", (b'"train_runtime"',)),
+    Entry("training.hf_console", (b"{'loss'", b"{'train_", b"{'eval_loss'", b"{'grad_norm'")),
+    Entry("training.nemo", (b"Training epoch ", b"global_step=")),
+    Entry("training.torchtitan", (b"tps:", b"wps:", b"Tokens per second:")),
     Entry("training.megatron", (b"iteration",)),
+    Entry("training.llmc", (b"tok/s", b"trl:", b"tel:")),
+    Entry("training.nanogpt", (b"iter ", b"dt: ", b" train ", b"tok/sec")),
+    Entry("training.modded_nanogpt", (b"step_avg:",)),
+    Entry("training.lightning_csv", (b"epoch",)),
     Entry("telemetry.nvidia_smi_csv", (b"power", b"util", b" W", b"Power", b"Util")),
 )
 

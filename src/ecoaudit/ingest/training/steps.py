@@ -123,8 +123,8 @@ class Steps:
         if series is not None:
             rework = self.rework()
             fields = {
-                "first_step": int(series.step.min()),
-                "last_step": int(series.step.max()),
+                "first_step": self.step[0],
+                "last_step": self.step[-1],
                 "step_count": self.count(),
                 "tokens": self.total(self.tokens),
                 "samples": self.total(self.samples),

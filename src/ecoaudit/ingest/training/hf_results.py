@@ -1,0 +1,62 @@
+"""Hugging Face Trainer: `train_results.json` and `all_results.json`, the totals of a run."""
+
+import json
+import math
+
+from ecoaudit.errors import EcoauditError
+from ecoaudit.ingest.files import Head, LogFile
+from ecoaudit.ingest.lines import Account
+from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
+from ecoaudit.ingest.training.steps import Steps
+
+FORMAT = FormatInfo(
+    name="hf_results",
+    kind="training",
+    title="Hugging Face Trainer, train_results.json",
+    reads="runtime, samples and steps from their rates, total_flos",
+    seen="transformers 4.x and 5.x, all_results.json",
+    cannot_tell="single steps, the wall clock, tokens, the number of GPUs",
+)
+
+
+def sniff(head: Head) -> str | None:
+    """Recognise a flat JSON object with the Trainer's totals."""
+    text = head.text.lstrip()
+    if text.startswith("{") and '"train_runtime"' in text and '"log_history"' not in text and len(text) < 20_000:
+        return "JSON with train_runtime and no log_history"
+    return None
+
+
+def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG001 - the file has no clock
+    """Return the totals; raises `EcoauditError` when the JSON is cut."""
+    account = Account()
+    text = file.text()
+    try:
+        data = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise EcoauditError(f"the JSON is cut or damaged: {error}", where=file.path) from error
+    if not isinstance(data, dict):
+        raise EcoauditError("a results file must hold an object", where=file.path)
+
+    def value(key: str) -> float | None:
+        number = data.get(key)
+        good = isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number) and number > 0
+        return float(number) if good else None
+
+    account.lines, account.records = text.count("\n") + 1, 1
+    runtime, samples, steps = (value(f"train_{k}") for k in ("runtime", "samples_per_second", "steps_per_second"))
+    flops = value("total_flos")
+    return [
+        Steps().log(
+            file,
+            FORMAT.name,
+            "Hugging Face Trainer",
+            account,
+            runtime_s=runtime,
+            samples=samples * runtime if samples and runtime else None,
+            step_count=round(steps * runtime) if steps and runtime and steps * runtime >= 1 else None,
+            flops=flops,
+            flops_kind="model" if flops else None,
+            throughput_samples_per_s=samples,
+        )
+    ]
