@@ -8,14 +8,16 @@ import math
 import re
 import statistics
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 
 from ecoaudit.calibrate import checkout, official, window
 from ecoaudit.calibrate.mllog import Event, events
 from ecoaudit.calibrate.runs import MeterBoundary, MeteredRun
+from ecoaudit.calibrate.saturated import Rate, serves, with_saturated
 from ecoaudit.calibrate.workloads import LANGUAGE_MODELS, RESULT_KEYS, flops_per_sample, samples, workload_name
 from ecoaudit.ingest.records import FloatArray
 from ecoaudit.reference.types import Gpu
@@ -57,19 +59,6 @@ class _Result:
         return (self.stop_ms - self.start_ms) / 1000.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Rate:
-    """Samples a second and node of one submission without regard to its power."""
-
-    gpu: str
-    workload: str
-    submitter: str
-    round: str | None
-    nodes: int
-    per_node: float
-    source: str
-
-
 def extract(
     paths: Sequence[Path],
     find_gpu: FindGpu,
@@ -85,7 +74,7 @@ def extract(
     benchmarks = checkout.find_benchmarks(paths, round_name)
     runs: list[MeteredRun] = []
     skipped: list[str] = []
-    rates: list[_Rate] = []
+    rates: list[Rate] = []
     commits: dict[Path, str | None] = {}
     for benchmark in benchmarks:
         sheet = checkout.system_sheet(benchmark)
@@ -106,9 +95,9 @@ def extract(
                     skipped.append(run)
                 else:
                     runs.append(run)
-        rates.extend(_rate(benchmark, sheet, gpu))
+        rates.extend(_rates(benchmark, sheet, gpu))
     marked = _without_repeats(runs)
-    return Found(runs=tuple(_with_saturated(run, rates) for run in marked), skipped=tuple(skipped))
+    return Found(runs=tuple(with_saturated(run, rates) for run in marked), skipped=tuple(skipped))
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,50 +315,20 @@ def _text(found: Sequence[Event], key: str) -> str | None:
     return next((str(e.value) for e in found if e.key == key and e.value), None)
 
 
-def _rate(benchmark: checkout.Benchmark, sheet: checkout.SystemSheet, gpu: Gpu) -> Iterable[_Rate]:
-    """Yield the submission's median throughput a node, where its logs tell it and its nodes hold eight GPUs."""
-    if sheet.nodes is None or sheet.gpus_per_node != _DEFAULT_GPUS_PER_NODE:
+def _rates(benchmark: checkout.Benchmark, sheet: checkout.SystemSheet, gpu: Gpu) -> Iterable[Rate]:
+    """Yield the submission's median throughput a node, where it can serve as the rate of a saturated node."""
+    workload = workload_name(benchmark.folder.name)
+    if sheet.nodes is None or sheet.gpus_per_node != _DEFAULT_GPUS_PER_NODE or not serves(workload, sheet.nodes):
         return
-    workload, rates = workload_name(benchmark.folder.name), []
-    if sheet.nodes > 1 and workload not in _NEVER_ON_ONE_NODE:
-        return
+    per_node = []
     for path in benchmark.results:
         log = _result(path, benchmark.folder.name)
         if isinstance(log, _Result) and log.status == "success" and log.samples:
             workload = log.workload
-            rates.append(log.samples / log.duration_s / sheet.nodes)
-    if rates:
+            per_node.append(log.samples / log.duration_s / sheet.nodes)
+    if per_node:
         submitter = sheet.submitter or benchmark.submitter
-        source = benchmark.source(benchmark.folder)
-        yield _Rate(gpu.name, workload, submitter, benchmark.round, sheet.nodes, statistics.median(rates), source)
-
-
-_NEVER_ON_ONE_NODE = {"gpt3"}
-"""Workloads without any one-node submission: the smallest published system stands for the saturated node."""
-
-
-def _with_saturated(run: MeteredRun, rates: Sequence[_Rate]) -> MeteredRun:
-    """Give a run the throughput of one saturated node: other submitters' median, the same round first.
-
-    A run's own operator comes last, so that a test which holds this operator out does not look at its other runs.
-    """
-    fitting = [rate for rate in rates if rate.gpu == run.gpu and rate.workload == run.workload]
-    if not fitting:
-        return run
-    fewest = min(rate.nodes for rate in fitting)
-    if fewest >= run.nodes > 1:
-        return run
-    fitting = [rate for rate in fitting if rate.nodes == fewest]
-    for choice in (
-        [rate for rate in fitting if rate.submitter != run.operator and rate.round == run.round],
-        [rate for rate in fitting if rate.submitter != run.operator],
-        fitting,
-    ):
-        if choice:
-            value = statistics.median(rate.per_node for rate in choice)
-            source = " | ".join(sorted(rate.source for rate in choice))
-            return replace(run, saturated_samples_per_s=value, saturated_source=source)
-    raise AssertionError("unreachable: `fitting` is not empty")
+        yield Rate(gpu.name, workload, submitter, benchmark.round, sheet.nodes, statistics.median(per_node))
 
 
 def _without_repeats(runs: Sequence[MeteredRun]) -> list[MeteredRun]:

@@ -58,6 +58,7 @@ class Group:
     run_sd_w: float
     duration_s: float
     u: float | None
+    saturated_samples_per_s: float | None
     mfu: float | None
     static: StaticPower | None
     alpha_one: Estimate | None
@@ -159,6 +160,7 @@ def _group(members: Sequence[MeteredRun], used: Sequence[MeteredRun], static: St
         run_sd_w=_sd(powers),
         duration_s=statistics.fmean(run.duration_s for run in used),
         u=_mean([run.u for run in used if run.u is not None]),
+        saturated_samples_per_s=first.saturated_samples_per_s,
         mfu=_mean([run.mfu for run in used if run.mfu is not None]),
         static=static,
         alpha_one=_alpha(used, static, lambda _: 1.0),

@@ -4,7 +4,7 @@ Rule: training_policies, power_measurement.adoc; code: mlcommons/logging, result
 `_compute_power_sw`, `_compute_total_power`, `_index_olympic_average`). Two versions were in force:
 
 - `v4.0` (commit a9f4839, 2024-05): readings in file order, the mean taken over max(stop, last reading) - start;
-- `v4.1+` (commit c401ff0, 2024-09): readings sorted, only those between start and stop, the mean taken over stop - start.
+- `v4.1+` (commit c401ff0, 2024-09): readings sorted, only those between start and stop, the mean over stop - start.
 
 Both hold each reading back to the one before it, take the mean over the power log's own window (not over the run) and
 multiply by the run's duration. The figure therefore is not the energy that the run used; it is reproduced here because

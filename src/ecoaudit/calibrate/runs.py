@@ -2,11 +2,11 @@
 
 import csv
 import io
-import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
 from itertools import groupby
-from typing import Literal, get_args
+from typing import Annotated, Literal
+
+import msgspec
 
 from ecoaudit.errors import EcoauditError
 from ecoaudit.reference.types import Cooling
@@ -16,8 +16,11 @@ MeterBoundary = Literal["ac", "dc"]
 DISCLAIMER = "derived; not verified by MLCommons Association"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeteredRun:
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class MeteredRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One run's power logs at one boundary, reduced to what the fits need. Powers in W a node, None = not known.
 
     `system` is the submission's folder without node count and boundary, so that one machine keeps one name over
@@ -33,16 +36,16 @@ class MeteredRun:
     operator: str
     system: str
     gpu: str
-    gpus_per_node: int
-    gpu_tdp_w: float
-    nodes: int
+    gpus_per_node: Count
+    gpu_tdp_w: Positive
+    nodes: Count
     cooling: Cooling | None
     workload: str
     number_format: str | None
     boundary: MeterBoundary
     result: str
     start_ms: int
-    duration_s: float
+    duration_s: Positive
     status: str
     mean_node_w: float | None
     network_w: float | None
@@ -88,44 +91,33 @@ class MeteredRun:
         return not self.excluded
 
 
-_OPTIONAL_NUMBERS = {
-    "mean_node_w",
-    "network_w",
-    "resident_w",
-    "samples",
-    "mfu",
-    "saturated_samples_per_s",
-    "official_v40_j",
-    "official_v41_j",
-}
-_OPTIONAL_TEXT = {"cooling", "number_format", "network_kind", "saturated_source", "commit"}
-_INTEGERS = {"gpus_per_node", "nodes", "start_ms"}
-_NUMBERS = {"gpu_tdp_w", "duration_s", "gap_share", "scaling_factor"} | _OPTIONAL_NUMBERS
+COLUMNS = MeteredRun.__struct_fields__
+# Columns where an empty cell is an empty text, not an unknown figure.
+_TEXT = {"excluded", "notes"}
 _DIGITS = {"mean_node_w": ".1f", "network_w": ".0f", "resident_w": ".0f", "mfu": ".4f", "gap_share": ".4f"}
 
 
 def write_csv(runs: Iterable[MeteredRun]) -> str:
     """Return the run table as CSV, in a fixed order, figures at the precision of the logs."""
-    names = [field.name for field in fields(MeteredRun)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
+    writer.writerow(COLUMNS)
     for run in sorted(runs, key=_order):
-        writer.writerow([_cell(name, getattr(run, name)) for name in names])
+        writer.writerow([_cell(name, getattr(run, name)) for name in COLUMNS])
     return text.getvalue()
 
 
 def read_csv(text: str, *, where: str) -> list[MeteredRun]:
     """Return the runs of a table that `write_csv` wrote; raises `EcoauditError` naming the line that does not fit."""
     rows = csv.DictReader(io.StringIO(text))
-    names = [field.name for field in fields(MeteredRun)]
-    if list(rows.fieldnames or ()) != names:
+    if tuple(rows.fieldnames or ()) != COLUMNS:
         raise EcoauditError("not a run table: its columns differ", where=where, fix="write it again with `calibrate`")
     runs = []
     for row in rows:
         try:
-            runs.append(MeteredRun(**{name: _value(name, row[name]) for name in names}))
-        except (TypeError, ValueError) as error:
+            cells = {name: cell if cell or name in _TEXT else None for name, cell in row.items()}
+            runs.append(msgspec.convert(cells, MeteredRun, strict=False))
+        except msgspec.ValidationError as error:
             raise EcoauditError(f"not a run: {error}", where=f"{where}:{rows.line_num}") from error
     return runs
 
@@ -153,20 +145,3 @@ def _cell(name: str, value: object) -> str:
     if isinstance(value, float):
         return format(value, _DIGITS.get(name, ".10g"))
     return str(value)
-
-
-def _value(name: str, cell: str) -> object:
-    if name in _OPTIONAL_NUMBERS | _OPTIONAL_TEXT and cell == "":
-        return None
-    if name == "cooling" and cell not in get_args(Cooling):
-        raise ValueError(f"cooling is {cell!r}")
-    if name == "boundary" and cell not in get_args(MeterBoundary):
-        raise ValueError(f"boundary is {cell!r}")
-    if name in _INTEGERS:
-        return int(cell)
-    if name in _NUMBERS:
-        number = float(cell)
-        if not math.isfinite(number):
-            raise ValueError(f"{name} is {cell}")
-        return number
-    return cell
