@@ -54,6 +54,8 @@ def utilisation_line(row: rows.Row) -> UtilisationLine:
         fitted_on=tuple(row["fitted_on"].split("|")),
         runs=int(row["runs"]),
         citation=rows.citation(row),
+        u_exponent=rows.number(row, "u_exponent"),
+        pooled=row["pooled"] == "yes",
     )
 
 
@@ -77,6 +79,9 @@ def measured_pair(row: rows.Row) -> MeasuredPair:
         pj_per_flop=rows.optional(row, "pj_per_flop"),
         mfu=rows.optional(row, "mfu"),
         citation=rows.citation(row),
+        u=rows.optional(row, "u"),
+        held_out_percent=rows.optional(row, "held_out_percent"),
+        held_out_static_known_percent=rows.optional(row, "held_out_static_known_percent"),
     )
 
 

@@ -21,8 +21,8 @@ class PriceTable:
     def of(self, gpu: str, region: Region | None) -> GpuPrice | None:
         """Return the price of one GPU for one hour, or None where no price of this GPU is known.
 
-        The region's provider in the region itself, else in the same country or under the same
-        prefix (`eu-`), else its median over regions; without one, the median over providers with their range as the interval.
+        The region's provider in the region itself, else in the same country or under the same prefix (`eu-`), else its
+        median over regions; without one, the median over providers with their range as the interval.
         """
         offers = [price for price in self.all if price.gpu == gpu]
         if not offers:

@@ -2,9 +2,10 @@
 
 import difflib
 import functools
+from typing import TypeVar
 
 from ecoaudit.errors import EcoauditError
-from ecoaudit.reference import power, rows
+from ecoaudit.reference import power, rows, runs
 from ecoaudit.reference.gpus import GpuTable
 from ecoaudit.reference.grid import GridTable, PueTable, RegionTable
 from ecoaudit.reference.prices import PriceTable
@@ -14,12 +15,17 @@ from ecoaudit.reference.types import (
     GpuPrice,
     GridFactor,
     MeasuredPair,
+    MfuBenchmark,
+    ModelPreset,
     Node,
     PowerLine,
     PueFactor,
     Region,
+    TrainingRun,
     UtilisationLine,
 )
+
+T = TypeVar("T")
 
 
 class Tables:
@@ -97,13 +103,23 @@ class Tables:
 
     def node(self, name: str) -> Node:
         """Return a node such as `dgx-h100` or `aws:p5.48xlarge`; raises `EcoauditError` with the nearest names."""
-        by_name = {node.name.lower(): node for node in _nodes()}
-        wanted = name.strip().lower()
-        if wanted in by_name:
-            return by_name[wanted]
-        near = difflib.get_close_matches(wanted, by_name, n=3, cutoff=0.4)
-        fix = f"did you mean {', '.join(by_name[match].name for match in near)}?" if near else "try dgx-h100"
-        raise EcoauditError(f"unknown node type {name!r}", fix=fix)
+        return _named("node type", name, {node.name.lower(): node for node in _nodes()})
+
+    def models(self) -> tuple[ModelPreset, ...]:
+        """Return the known models."""
+        return _models()
+
+    def model(self, name: str) -> ModelPreset:
+        """Return a known model such as `llama2-7b`; raises `EcoauditError` with the nearest names."""
+        return _named("model", name.replace("_", "-").replace(" ", "-"), {model.id: model for model in _models()})
+
+    def training_runs(self) -> tuple[TrainingRun, ...]:
+        """Return the published training runs, evidence or not."""
+        return _training_runs()
+
+    def mfu_benchmarks(self) -> tuple[MfuBenchmark, ...]:
+        """Return throughput of one software over GPUs, model sizes and number formats."""
+        return _mfu_benchmarks()
 
     def power_line(self, gpu: Gpu | str, gpus_per_node: int, cooling: Cooling | None) -> PowerLine | None:
         """Return the prior of `P_node = host_w + alpha x sum(P_gpu)` for nodes like the metered ones, else None."""
@@ -117,6 +133,16 @@ class Tables:
     def measured_pairs(self) -> tuple[MeasuredPair, ...]:
         """Return mean power and efficiency of the published (system, workload, nodes) groups."""
         return _measured_pairs()
+
+
+def _named(what: str, name: str, by_name: dict[str, T]) -> T:
+    """Return the entry called `name`, case aside; raises `EcoauditError` with the nearest names."""
+    wanted = name.strip().lower()
+    if wanted in by_name:
+        return by_name[wanted]
+    near = difflib.get_close_matches(wanted, by_name, n=3, cutoff=0.4)
+    fix = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(list(by_name)[:5])} and others"
+    raise EcoauditError(f"unknown {what} {name!r}", fix=fix)
 
 
 @functools.cache
@@ -138,3 +164,18 @@ def _utilisation_lines() -> tuple[UtilisationLine, ...]:
 @functools.cache
 def _measured_pairs() -> tuple[MeasuredPair, ...]:
     return tuple(power.measured_pair(row) for row in rows.read("mlperf_pairs"))
+
+
+@functools.cache
+def _models() -> tuple[ModelPreset, ...]:
+    return tuple(runs.preset(row) for row in rows.read("models"))
+
+
+@functools.cache
+def _training_runs() -> tuple[TrainingRun, ...]:
+    return tuple(runs.training_run(row) for row in rows.read("training_runs"))
+
+
+@functools.cache
+def _mfu_benchmarks() -> tuple[MfuBenchmark, ...]:
+    return tuple(runs.mfu_benchmark(row) for row in rows.read("mfu_benchmarks"))

@@ -203,3 +203,70 @@ class MeasuredPair:
     held_out_percent: float | None = None
     held_out_static_known_percent: float | None = None
     saturated_samples_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPreset:
+    """A known model: what an estimate needs of its shape.
+
+    `params` counts every weight; `active_params` those that one token passes through, without the look-up of the input
+    embedding. `tokens` is what it was trained on, where published.
+    """
+
+    id: str
+    name: str
+    family: str
+    architecture: Literal["dense", "moe"]
+    params: float
+    active_params: float
+    layers: int
+    hidden_size: int
+    sequence_length: int
+    tokens: float | None
+    number_format: str
+    citation: Citation
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRun:
+    """A published training run as its authors report it; units: hours of one GPU, MWh, W, tCO2e.
+
+    `time_evidence` says whether its GPU-hours may judge an estimate of time (a restated or bounded figure, a mixture of
+    experts or a TPU may not), `energy_evidence` whether its energy may judge a power model: hours x TDP never may.
+    `copy_of` names the run that this row repeats.
+    """
+
+    id: str
+    model: str | None
+    gpu: str
+    gpu_count: int | None
+    gpu_hours: float | None
+    hours_kind: str | None
+    tokens: float | None
+    time_evidence: bool
+    energy_evidence: bool
+    energy_mwh: float | None
+    energy_boundary: Literal["gpu", "facility"] | None
+    energy_basis: str | None
+    power_w_per_gpu: float | None
+    pue: float | None
+    tco2e_reported: float | None
+    copy_of: str | None
+    citation: Citation
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MfuBenchmark:
+    """Throughput of one software on one configuration; MFU on the dense peak, causal attention, no recompute."""
+
+    gpu: str
+    model: str
+    params: float
+    sequence_length: int
+    gpu_count: int
+    number_format: str
+    tflops_per_gpu: float
+    mfu: float
+    citation: Citation
