@@ -42,7 +42,7 @@ def _head(audit: Audit, verdict: Verdict) -> list[str]:
         )
         if part
     )
-    return [f"{name}: {words.OUTCOME_NAMES[verdict.outcome].upper()}", _clip(facts.run_line(audit))]
+    return [_clip(f"{name}: {words.OUTCOME_NAMES[verdict.outcome].upper()}"), _clip(facts.run_line(audit))]
 
 
 def _figures(audit: Audit, verdict: Verdict) -> list[str]:
@@ -52,11 +52,18 @@ def _figures(audit: Audit, verdict: Verdict) -> list[str]:
         if shown is None or row.quantity is None:
             cells.append((row.label, words.NOT_KNOWN, "", row.reason))
         else:
-            cells.append((row.label, shown.text(), shown.interval, f"{row.boundary}; {row.quantity.basis.value}"))
+            cells.append(
+                (row.label, clean(shown.text()), shown.interval, f"{row.boundary}; {row.quantity.basis.value}")
+            )
     for row in view.energy_rows(audit):
         if row.shown is not None and row.quantity is not None and not row.headline:
             cells.append(
-                (f"  {row.label}", row.shown.text(), row.shown.interval, f"{row.boundary}; {row.quantity.basis.value}")
+                (
+                    f"  {row.label}",
+                    clean(row.shown.text()),
+                    row.shown.interval,
+                    f"{row.boundary}; {row.quantity.basis.value}",
+                )
             )
     cells = cells[:11]
     widths = [max(len(cell[i]) for cell in cells) for i in range(3)]
@@ -108,4 +115,6 @@ def _paths(paths: Iterable[PurePath | str]) -> list[str]:
 
 
 def _clip(line: str) -> str:
+    # A runner takes "##[" anywhere in a line for a command.
+    line = line.replace("##[", "## [")
     return line if len(line) <= _WIDTH else line[: _WIDTH - 1].rstrip() + "…"

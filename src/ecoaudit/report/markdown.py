@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ecoaudit.judge.verdict import Verdict
 from ecoaudit.model.audit import Audit
+from ecoaudit.report import markdown_charts
 from ecoaudit.report import markdown_sections as sections
 from ecoaudit.report.hosts import hide
 from ecoaudit.report.markdown_blocks import Context, Limits
@@ -60,8 +61,8 @@ def render(
 ) -> str:
     """Return the report in at most `max_bytes` bytes of UTF-8, in the first level of detail from `detail` on that fits.
 
-    `history` and `base` are earlier runs of the base branch, the oldest first, for the trend. `links` maps a label to an
-    http(s) address (the HTML report, the workflow run); other addresses are left out. Raises `ValueError` when
+    `history` and `base` are earlier runs of the base branch, the oldest first, for the trend. `links` maps a label to
+    an http(s) address (the HTML report, the workflow run); other addresses are left out. Raises `ValueError` when
     `max_bytes` is below `MIN_BYTES`.
     """
     return fit(
@@ -110,10 +111,10 @@ def _whole(context: Context) -> str:
         sections.lead(context),
         sections.figures(context),
         sections.budgets(context),
-        sections.power_line(context),
+        markdown_charts.power_line(context),
         sections.baseline(context),
         sections.findings(context),
-        sections.charts(context),
+        markdown_charts.charts(context),
         sections.change(context),
         sections.energy(context),
         sections.quality(context),

@@ -47,9 +47,13 @@ def safe_url(url: str) -> str | None:
     return quoted if scheme in {"http", "https"} and len(quoted) <= _MAX_URL else None
 
 
-def keep_together(text: str) -> str:
-    """Return a number with its unit, or an interval, so that a narrow table cell does not break it."""
-    return text.replace(" ", "\N{NO-BREAK SPACE}").replace(numbers.RANGE, f"{WORD_JOINER}{numbers.RANGE}{WORD_JOINER}")
+def figure_text(text: str) -> str:
+    """Return a number with its unit, or an interval, inert and so that a narrow table cell does not break it.
+
+    The unit comes from the audit, so it is no more to be trusted than any other text.
+    """
+    kept = escape(text, limit=60).replace(" ", "\N{NO-BREAK SPACE}")
+    return kept.replace(numbers.RANGE, f"{WORD_JOINER}{numbers.RANGE}{WORD_JOINER}")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: set[int]) -> str:
@@ -83,9 +87,9 @@ def figure_table(context: Context, rows: Sequence[view.Row], label: str) -> str:
         if shown is None or quantity is None:
             body.append([name, words.NOT_KNOWN, "", "", "", context.text(row.reason, 300)])
             continue
-        value = keep_together(shown.text())
+        value = figure_text(shown.text())
         value = f"**{value}**" if row.headline else value
         boundary = context.text(row.boundary, 120)
         source = context.text(quantity.source, 200)
-        body.append([name, value, keep_together(shown.interval), boundary, quantity.basis.value, source])
+        body.append([name, value, figure_text(shown.interval), boundary, quantity.basis.value, source])
     return table([label, "Value", "90 % interval", "Boundary", "Basis", "Source"], body, right={1, 2})

@@ -1,26 +1,20 @@
 """The sections of the Markdown report: each returns whole blocks, or an empty string when it has nothing to say."""
 
-import re
-
 from ecoaudit.judge.verdict import BudgetCheck, Delta
 from ecoaudit.markdown_text import code, escape
-from ecoaudit.model.audit import Audit
 from ecoaudit.report import numbers, sparkline, view, words
-from ecoaudit.report import trend as trends
 from ecoaudit.report.markdown_blocks import (
     Context,
     bullets,
     details,
     figure_table,
-    keep_together,
+    figure_text,
     more_than,
     safe_url,
     table,
 )
 
 _MAX_LINKS = 6
-_SPARK_WIDTH = 48
-_MERMAID_POINTS = 60
 
 
 def title(context: Context) -> str:
@@ -28,7 +22,8 @@ def title(context: Context) -> str:
     outcome = context.verdict.outcome
     _, carbon, _ = view.carbon_figure(context.audit)
     headline = context.audit.energy.headline
-    figure = numbers.show(carbon).text() if carbon else numbers.show(headline.value).text() if headline else None
+    quantity = carbon or (headline.value if headline else None)
+    figure = figure_text(numbers.show(quantity).text()) if quantity else None
     project = context.audit.project
     parts = [
         f"{words.OUTCOME_ICONS[outcome]} {words.OUTCOME_NAMES[outcome]}:",
@@ -44,9 +39,9 @@ def lead(context: Context) -> str:
     lines = []
     if carbon is not None:
         shown = numbers.show(carbon)
-        lines.append(
-            f"**{shown.text()}** (90 % interval {shown.interval}), {context.text(boundary, 120)}, {carbon.basis.value}."
-        )
+        figure, interval = figure_text(shown.text()), figure_text(shown.interval)
+        where = context.text(boundary, 120)
+        lines.append(f"**{figure}** (90 % interval {interval}), {where}, {carbon.basis.value}.")
     elif context.audit.energy.headline is not None:
         why = view.reason(context.audit, "carbon.total", "intensity", "region", "zone", "carbon")
         lines.append(f"Carbon is {words.NOT_KNOWN}: {context.text(why)}.")
@@ -79,8 +74,8 @@ def figures(context: Context) -> str:
             change = [_change(row.delta) if row.delta else ""] if compared else []
             boundary = context.text(row.boundary, 120)
             cells += [
-                f"**{keep_together(shown.text())}**",
-                keep_together(shown.interval),
+                f"**{figure_text(shown.text())}**",
+                figure_text(shown.interval),
                 *change,
                 boundary,
                 row.quantity.basis.value,
@@ -118,36 +113,6 @@ def _budget_line(context: Context, check: BudgetCheck) -> str:
     return f"{words.OUTCOME_ICONS[check.outcome]} {bar}{context.text(check.message, 400)}"
 
 
-def power_line(context: Context) -> str:
-    """Return the power over time as a sparkline with its range, and the trend of earlier runs as another."""
-    lines = []
-    series, boundary = view.power_series(context.audit)
-    spark = sparkline.sparkline(series, _SPARK_WIDTH)
-    if spark:
-        known = [v for v in series if v is not None]
-        low, high = (numbers.significant(x, "W") for x in (min(known), max(known)))
-        lines.append(f"Power `{spark}` {low} to {high} over {numbers.duration(_span_s(context.audit))} ({boundary})")
-    trend, label, unit = _trend(context)
-    known = [v for v in trend if v is not None]
-    if len(known) > 1:
-        spark = sparkline.sparkline(trend[-_SPARK_WIDTH:], _SPARK_WIDTH, from_zero=False)
-        low, high = (numbers.significant(x, unit) for x in (min(known), max(known)))
-        lines.append(f"Trend `{spark}` {label} of the last {len(trend)} runs, this one right: {low} to {high}")
-    return "<br>\n".join(lines)
-
-
-def _span_s(audit: Audit) -> float:
-    window = audit.windows.job
-    if window is not None and window.duration_s:
-        return window.duration_s
-    return audit.timeline[-1].t_s - audit.timeline[0].t_s
-
-
-def _trend(context: Context) -> tuple[list[float | None], str, str]:
-    trend = trends.trend(context.audit, context.earlier)
-    return ([point.value for point in trend.points], trend.label, trend.unit) if trend else ([], "", "")
-
-
 def baseline(context: Context) -> str:
     """Return where the base run comes from: source, commit, age, distance, and how many runs set the noise."""
     found = context.verdict.baseline
@@ -172,7 +137,9 @@ def findings(context: Context) -> str:
     lines = []
     for finding in found[: context.limits.rows]:
         saving = " · ".join(
-            numbers.show(q).full() for q in (finding.saving_kwh, finding.saving_kgco2e, finding.saving_usd) if q
+            figure_text(numbers.show(q).full())
+            for q in (finding.saving_kwh, finding.saving_kgco2e, finding.saving_usd)
+            if q
         )
         lines.append(
             f"{words.SEVERITY_ICONS[finding.severity]} **{context.text(finding.title, 160)}**"
@@ -182,47 +149,8 @@ def findings(context: Context) -> str:
     best = found[0]
     hint = f": {context.text(best.title, 100)}"
     if best.saving_kwh:
-        hint += f" ({numbers.show(best.saving_kwh).text()})"
+        hint += f" ({figure_text(numbers.show(best.saving_kwh).text())})"
     return details(f"{numbers.plural(len(found), 'finding')}{hint}", bullets(lines, len(found)))
-
-
-def charts(context: Context) -> str:
-    """Return the mermaid charts, open or folded as the level of detail says."""
-    if context.limits.charts == "none":
-        return ""
-    drawn = [chart for chart in (_power_chart(context.audit), _levels_chart(context.audit)) if chart]
-    if not drawn:
-        return ""
-    body = "\n\n".join(drawn)
-    return body if context.limits.charts == "open" else details("Charts", body)
-
-
-def _power_chart(audit: Audit) -> str:
-    series, boundary = view.power_series(audit)
-    points = sparkline.resample(series, _MERMAID_POINTS)
-    known = [p for p in points if p is not None]
-    if len(known) < 2 or not audit.timeline:
-        return ""
-    span = _span_s(audit)
-    units = (("days", 86400), ("hours", 3600), ("minutes", 60))
-    time_unit, size = next(((name, seconds) for name, seconds in units if span > 2 * seconds), ("seconds", 1))
-    factor, unit = numbers.scale("W", max(known))
-    scaled = [None if p is None else p / factor for p in points]
-    return sparkline.mermaid_line(f"Power over time, {boundary}", time_unit, span / size, unit, scaled)
-
-
-def _levels_chart(audit: Audit) -> str:
-    rows = [
-        (row, row.quantity)
-        for row in view.energy_rows(audit)
-        if row.quantity is not None and row.boundary in words.BOUNDARY_NAMES.values()
-    ]
-    if len(rows) < 2:
-        return ""
-    factor, unit = numbers.scale("kWh", max(quantity.value for _, quantity in rows))
-    labels = [words.bar_label(row.label, row.boundary) for row, _ in rows]
-    values = [quantity.value / factor for _, quantity in rows]
-    return sparkline.mermaid_bars("Energy of the job by level and boundary", labels, unit, values)
 
 
 def change(context: Context) -> str:
@@ -235,7 +163,7 @@ def change(context: Context) -> str:
         ground = (delta.level, words.BOUNDARY_NAMES[delta.boundary] if delta.boundary else None)
         compared_at = ", ".join(part for part in ground if part) or words.COMPARED_AT.get(delta.metric, "")
         band = f"±{numbers.number(delta.band_percent, 1, trim=True)} %" if delta.band_percent else "none claimed"
-        base, head = (numbers.significant(x, _unit(delta.unit)) for x in (delta.base, delta.head))
+        base, head = (figure_text(numbers.significant(x, delta.unit)) for x in (delta.base, delta.head))
         percent = numbers.signed_percent(delta.percent) if delta.percent is not None else words.NOT_KNOWN
         body.append(
             [
@@ -253,10 +181,6 @@ def change(context: Context) -> str:
     grid = next((d for d in deltas if d.part == "grid" and d.percent is not None), None)
     hint = f": grid {numbers.signed_percent(grid.percent)}, apart from the workload" if grid and grid.percent else ""
     return details(f"Change from the base{hint}", "\n\n".join(part for part in parts if part))
-
-
-def _unit(unit: str) -> str:
-    return unit if re.fullmatch(r"[A-Za-z0-9/ %]{0,24}", unit) else ""
 
 
 def energy(context: Context) -> str:
@@ -278,8 +202,8 @@ def energy(context: Context) -> str:
         [
             context.text(phase.name, 60),
             numbers.duration(phase.duration_s),
-            keep_together(numbers.show(phase.energy).text()),
-            keep_together(numbers.show(phase.energy).interval),
+            figure_text(numbers.show(phase.energy).text()),
+            figure_text(numbers.show(phase.energy).interval),
             words.BOUNDARY_NAMES[phase.boundary],
             phase.energy.basis.value,
         ]

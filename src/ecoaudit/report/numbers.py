@@ -107,7 +107,7 @@ def decimals(value: float, low: float, high: float) -> int:
     """
     if high <= low:
         return 3 if value == 0 else max(0, 3 - _exponent(value))
-    half = (high - low) / 2
+    half = high / 2 - low / 2
     if half == 0:  # a width too small for a float to halve
         return max(0, 3 - _exponent(value)) if value else 3
     exponent = _exponent(half)
@@ -127,8 +127,8 @@ def money_places(value: float, low: float, high: float) -> int:
 
 def number(value: float, places: int, *, trim: bool = False) -> str:
     """Return `value` rounded to `places` (negative: tens, hundreds), thousands grouped, with a true minus sign."""
-    if not math.isfinite(value):
-        raise ValueError(f"not a number to show: {value}")
+    if math.isinf(value):  # beyond the range of a float once scaled
+        return f"{MINUS}∞" if value < 0 else "∞"
     if value != 0 and not 1e-5 <= abs(value) < 1e9:
         mantissa, exponent = f"{value:.1e}".split("e")
         text = f"{mantissa}e{int(exponent)}"
@@ -210,4 +210,4 @@ def age(seconds: float) -> str:
 
 
 def _exponent(value: float) -> int:
-    return math.floor(math.log10(abs(value)))
+    return math.floor(math.log10(min(abs(value), 1e300)))

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _GAP = "·"
 
@@ -22,7 +21,7 @@ def resample(values: Sequence[float | None], width: int) -> list[float | None]:
     means: list[float | None] = []
     for i in range(width):
         known = [v for v in values[i * n // width : (i + 1) * n // width] if v is not None]
-        means.append(sum(known) / len(known) if known else None)
+        means.append(sum(v / len(known) for v in known) if known else None)
     return means
 
 
@@ -42,7 +41,7 @@ def sparkline(values: Sequence[float | None], width: int = 40, *, from_zero: boo
     def block(value: float) -> str:
         if high == low:
             return _BLOCKS[steps // 2]
-        return _BLOCKS[min(max(round((value - low) / (high - low) * steps), 0), steps)]
+        return _BLOCKS[min(max(round((value / 2 - low / 2) / (high / 2 - low / 2) * steps), 0), steps)]
 
     return "".join(_GAP if v is None else block(v) for v in points)
 
@@ -72,7 +71,7 @@ def mermaid_line(title: str, x_axis: str, x_max: float, y_axis: str, values: Seq
 
 
 def mermaid_bars(title: str, labels: Sequence[str], y_axis: str, values: Sequence[float]) -> str:
-    """Return a mermaid bar chart, or nothing if it cannot be drawn; labels and titles must be the report's own words."""
+    """Return a mermaid bar chart, empty if it cannot be drawn; labels and titles must be the report's own words."""
     top = max(values, default=0.0)
     if not _drawable(top):
         return ""

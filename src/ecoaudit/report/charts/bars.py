@@ -7,7 +7,7 @@ from ecoaudit.markdown_text import clean
 from ecoaudit.model.audit import Audit
 from ecoaudit.quantity import Quantity
 from ecoaudit.report import numbers, view, words
-from ecoaudit.report.charts.style import Theme, new_figure, settings, svg
+from ecoaudit.report.charts.style import Theme, drawable, new_figure, settings, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ _MAX_DRIVERS = 7
 def levels(audit: Audit, theme: Theme) -> bytes | None:
     """Draw the job's energy at each level and boundary with its 90 % interval; the headline is set in bold."""
     rows = [(row, row.quantity) for row in view.energy_rows(audit) if row.quantity is not None]
-    if not rows:
+    if not drawable(*(x for _, q in rows for x in (q.low, q.value, q.high))):
         return None
     top = max(q.high for _, q in rows)
     factor, unit = numbers.scale("kWh", max(q.value for _, q in rows))
@@ -44,12 +44,13 @@ def levels(audit: Audit, theme: Theme) -> bytes | None:
 def carbon(audit: Audit, verdict: Verdict, theme: Theme) -> bytes | None:
     """Draw carbon against its budget, or without one the operational and the embodied part."""
     _, total, boundary = view.carbon_figure(audit)
-    if total is None:
+    if total is None or not drawable(total.low, total.value, total.high):
         return None
     budget = next((c for c in verdict.checks if c.metric == "carbon_kg" and c.kind == "absolute"), None)
     operational, embodied = audit.carbon.operational, audit.carbon.embodied
-    if budget is None:
-        parts = [(n, q) for n, q in (("Operational", operational), ("Embodied", embodied), ("Total", total)) if q]
+    if budget is None or not drawable(budget.limit, *(x for x in (budget.actual, budget.low, budget.high) if x)):
+        named = (("Operational", operational), ("Embodied", embodied), ("Total", total))
+        parts = [(name, q) for name, q in named if q is not None and drawable(q.low, q.value, q.high)]
         return _carbon_parts(parts, theme)
     return _carbon_budget(total, operational, budget, boundary, theme)
 
@@ -85,7 +86,7 @@ def _carbon_budget(
     span = max(high, budget.limit) * 1.18
     shown = numbers.show_value(actual, low, high, "kgCO2e")
     with settings(f"carbon-{theme.name}"):
-        figure, (axis,) = new_figure(1.75, theme)
+        figure, (axis,) = new_figure(1.95, theme)
         axis.barh(0, budget.limit / factor, height=0.82, color=theme.faint, linewidth=0)
         running = operational.value if operational and operational.value < actual else actual
         axis.barh(0, running / factor, height=0.36, color=theme.tint(theme.facility, 0.85), linewidth=0)
@@ -100,8 +101,8 @@ def _carbon_budget(
             budget.limit / factor, 0.62, f"budget {limit_text}", color=theme.limit, fontsize=9,
             ha="right" if right else "left", va="bottom",
         )  # fmt: skip
-        axis.text(0, 0.62, f"this run {shown.full()}", color=theme.ink, fontsize=9, fontweight="bold", va="bottom")
-        axis.set_ylim(-0.55, 1.0)
+        axis.text(0, 1.12, f"this run {shown.full()}", color=theme.ink, fontsize=9, fontweight="bold", va="bottom")
+        axis.set_ylim(-0.55, 1.5)
         axis.set_yticks([])
         axis.set_xlim(0, span / factor or 1.0)
         axis.set_xlabel(
@@ -115,7 +116,7 @@ def _carbon_budget(
 def drivers(audit: Audit, theme: Theme) -> bytes | None:
     """Draw each source's share of the headline interval's width, the largest on top."""
     found = sorted(audit.energy.drivers, key=lambda d: -d.share)[:_MAX_DRIVERS]
-    if not found:
+    if not drawable(*(d.share for d in found)):
         return None
     with settings(f"drivers-{theme.name}"):
         figure, (axis,) = new_figure(0.75 + 0.36 * len(found), theme)

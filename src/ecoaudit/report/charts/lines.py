@@ -12,7 +12,7 @@ from ecoaudit.markdown_text import clean
 from ecoaudit.model.audit import Audit
 from ecoaudit.report import numbers, view
 from ecoaudit.report import trend as trends
-from ecoaudit.report.charts.style import OTHER_PHASES, Theme, new_figure, settings, svg
+from ecoaudit.report.charts.style import OTHER_PHASES, Theme, drawable, new_figure, settings, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +34,11 @@ class _Series:
 def power(audit: Audit, theme: Theme) -> bytes | None:
     """Draw power over time: all GPUs and all nodes above, the band over single GPUs below; phases shaded."""
     series = _series(audit)
-    if len(series.t_s) < 2 or not (np.isfinite(series.gpu_w).any() or np.isfinite(series.node_w).any()):
+    known = np.concatenate([series.gpu_w, series.node_w])
+    known = known[np.isfinite(known)]
+    if len(series.t_s) < 2 or not len(known) or not drawable(*series.t_s) or not (np.diff(series.t_s) > 0).all():
+        return None
+    if not drawable(*known) or not _drawable_band(series):
         return None
     name, size = next(unit for unit in _TIME_UNITS if series.t_s[-1] >= 2 * unit[1] or unit[1] == 1.0)
     t = series.t_s / size
@@ -50,6 +54,12 @@ def power(audit: Audit, theme: Theme) -> bytes | None:
         axes[-1].set_xlim(float(t[0]), float(t[-1]))
         description = _describe(series)
         return svg(figure, "Power over time", description, f"power-{theme.name}")
+
+
+def _drawable_band(series: _Series) -> bool:
+    band = np.concatenate([series.gpu_min_w, series.gpu_max_w])
+    band = band[np.isfinite(band)]
+    return not len(band) or drawable(*band)
 
 
 def _series(audit: Audit) -> _Series:
@@ -146,7 +156,7 @@ def trend(audit: Audit, verdict: Verdict, history: Sequence[Audit], theme: Theme
     The figures' own intervals are left out: most of their width is common to all runs and hides the differences.
     """
     found = trends.trend(audit, history)
-    if found is None or found.points[-1].value is None:
+    if found is None or found.points[-1].value is None or not drawable(*(p.value or 0.0 for p in found.points)):
         return None
     factor, unit = numbers.scale(found.unit, found.points[-1].value)
     x = np.arange(len(found.points))

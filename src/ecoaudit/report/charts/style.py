@@ -6,6 +6,7 @@ reader's system puts in its place: labels can only get shorter.
 """
 
 import io
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,7 +74,13 @@ THEMES: dict[ThemeName, Theme] = {
         phases={"eval": "#56b4e9", "checkpoint": "#e69f00", "compile": "#cc79a7", "idle": "#7b8794"},
     ),
 }
+MAX_DRAWN = 1e15
 OTHER_PHASES = ("#009e73", "#f0e442", "#d55e00", "#0072b2")
+
+
+def drawable(*values: float) -> bool:
+    """Return whether axes can be laid out for these numbers; a damaged or hostile audit may hold others."""
+    return all(math.isfinite(v) and abs(v) < MAX_DRAWN for v in values) and max(values, default=0.0) > 1 / MAX_DRAWN
 
 
 @contextmanager
