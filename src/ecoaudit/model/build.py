@@ -8,12 +8,13 @@ import numpy as np
 from ecoaudit.ingest.records import FloatArray, RunLogs, TrainingLog
 from ecoaudit.model import audit as a
 from ecoaudit.model.boards import BoardEnergy, board_energy, static_energy
-from ecoaudit.model.carbon import carbon, embodied, intensity
+from ecoaudit.model.carbon import Intensity, carbon, embodied, intensity
 from ecoaudit.model.clock import iso
-from ecoaudit.model.cost import bill
+from ecoaudit.model.cost import Bill, bill
 from ecoaudit.model.drivers import drivers
-from ecoaudit.model.efficiency import efficiency, find_reference, mfu
-from ecoaudit.model.findings import RunFacts, findings
+from ecoaudit.model.efficiency import Reference, efficiency, find_reference, mfu
+from ecoaudit.model.facts import RunFacts
+from ecoaudit.model.findings import findings
 from ecoaudit.model.flops import Work, count_work
 from ecoaudit.model.grounding import Grounded, by_power, rapl_energy
 from ecoaudit.model.hardware import System, describe_system
@@ -84,18 +85,6 @@ def build_audit(logs: RunLogs, site: Site, tables: Tables, options: ModelOptions
     inside = ledger.best_inside(in_training)
     reference = find_reference(read.system, read.training, tables.measured_pairs())
     training_figure = ledger.best(in_training)
-    facts = RunFacts(
-        ledger=ledger,
-        cuts=read.cuts,
-        time=read.time,
-        gpus=read.gpus,
-        training=read.training,
-        work=work,
-        reference=reference,
-        intensity=grid.g_per_kwh if grid else None,
-        usd_per_gpu_hour=invoice.usd_per_gpu_hour,
-        streams=read.found,
-    )
     gpus_j = [g.energy.read_j + (g.energy.mean_power_w() or 0.0) * g.energy.filled_s for g in read.gpus]
     return a.Audit(
         tool=identity.tool,
@@ -117,7 +106,7 @@ def build_audit(logs: RunLogs, site: Site, tables: Tables, options: ModelOptions
         carbon=carbon_found,
         cost=invoice.cost,
         efficiency=efficiency(inside, read.training, work, reference, notes),
-        findings=findings(facts),
+        findings=_findings(ledger, read, work, reference, grid, invoice),
         timeline=timeline(read.cuts, gpus_j, meters.energy_j if meters else None) if read.cuts else [],
         quality=quality(logs, read.gpus, duration_s, boards, meters, notes),
         provenance=notes.provenance,
@@ -167,6 +156,32 @@ def _grounded(
         notes.null("energy.levels.L3", "nothing in the logs tells how long the run took")
         return None
     return by_utilisation(read.system, read.training, read.time.duration_s, seconds, tables, notes)
+
+
+def _findings(
+    ledger: Ledger,
+    read: _Read,
+    work: Work | None,
+    reference: Reference | None,
+    grid: Intensity | None,
+    invoice: Bill,
+) -> list[a.Finding]:
+    if read.cuts is None:
+        return []
+    return findings(
+        RunFacts(
+            ledger=ledger,
+            cuts=read.cuts,
+            time=read.time,
+            gpus=read.gpus,
+            training=read.training,
+            work=work,
+            reference=reference,
+            intensity=grid.g_per_kwh if grid else None,
+            usd_per_gpu_hour=invoice.usd_per_gpu_hour,
+            streams=read.found,
+        )
+    )
 
 
 def _central_by_segment(ledger: Ledger) -> FloatArray | None:

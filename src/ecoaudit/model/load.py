@@ -1,0 +1,84 @@
+"""Rules that look at how the boards were loaded in training, and at how the run stands beside a metered one."""
+
+import numpy as np
+
+from ecoaudit.model.efficiency import PJ
+from ecoaudit.model.facts import Candidate, RunFacts
+from ecoaudit.model.levels import J_PER_KWH
+from ecoaudit.quantity import Boundary
+
+STRAGGLER = 0.10
+LOW_LOAD = 0.60
+
+
+def stragglers(facts: RunFacts) -> Candidate | None:
+    if len(facts.gpus) < 2:
+        return None
+    mask = facts.cuts.in_training
+    read = [(g, float(g.energy.read_s[mask].sum())) for g in facts.gpus]
+    means = {f"node {g.node} GPU {g.info.index}": float(g.energy.read_j[mask].sum()) / s for g, s in read if s > 0}
+    if len(means) < 2:
+        return None
+    middle = float(np.median(list(means.values())))
+    off = {name: power for name, power in means.items() if abs(power / middle - 1.0) > STRAGGLER}
+    if not off:
+        return None
+    worst = max(off, key=lambda name: abs(off[name] / middle - 1.0))
+    return Candidate(
+        "imbalance",
+        "GPUs draw unequal power",
+        f"{len(off)} of {len(means)} GPUs differ by more than {STRAGGLER:.0%} from the median {middle:.0f} W in "
+        f"training; {worst}: {off[worst]:.0f} W",
+        "Look for a throttled or mis-clocked board, unequal pipeline stages or shards: the slowest sets the pace.",
+    )
+
+
+def low_load(facts: RunFacts) -> Candidate | None:
+    limits = [g.info.power_limit_w for g in facts.gpus]
+    if not limits or any(limit is None for limit in limits):
+        return None
+    mask = facts.cuts.in_training
+    seconds = sum(float(g.energy.read_s[mask].sum()) for g in facts.gpus)
+    if seconds <= 0:
+        return None
+    mean = sum(float(g.energy.read_j[mask].sum()) for g in facts.gpus) / seconds
+    limit = sum(limit or 0.0 for limit in limits) / len(limits)
+    if mean >= LOW_LOAD * limit:
+        return None
+    return Candidate(
+        "low-load",
+        "Boards run far below their power limit",
+        f"in training a board drew {mean:.0f} W on average, {mean / limit:.0%} of its limit of {limit:.0f} W",
+        "Power this low means waiting, not saving: larger micro-batches, fewer GPUs or faster input use the "
+        "hosts' power better.",
+    )
+
+
+def beside_reference(facts: RunFacts) -> Candidate | None:
+    """How many kWh the same FLOPs would have taken at the metered reference's joules per FLOP (node boundary)."""
+    reference, work = facts.reference, facts.work
+    inside = facts.ledger.best_inside(facts.cuts.in_training)
+    whole = facts.energy(facts.cuts.in_training)
+    if reference is None or work is None or work.flops is None or inside is None or whole is None:
+        return None
+    if inside.boundary is not Boundary.NODE:
+        return None
+    would = reference.pj_per_flop * work.flops / PJ
+    ratio = inside.joules.value / would.value
+    if ratio <= 1.0:
+        return None
+    pair = reference.pair
+    text = (
+        f"training took {inside.joules.value / J_PER_KWH:.3g} kWh at the nodes; {pair.workload} on {pair.nodes} x "
+        f"{pair.gpus_per_node} {pair.gpu} ({pair.number_format or 'unknown format'}) would have computed the same "
+        f"FLOPs with {would.value / J_PER_KWH:.3g} kWh"
+    )
+    return Candidate(
+        "reference-efficiency",
+        "Distance to the metered reference",
+        text if reference.ranked else f"{text}; the number formats differ, so no saving is claimed",
+        "Raise the share of peak FLOPs that reaches the model (kernels, batch size, parallelism, number format).",
+        whole * (1.0 - would / inside.joules) if reference.ranked else None,
+        (1.0 - 1.0 / ratio) * float(facts.cuts.seconds[facts.cuts.in_training].sum()) if reference.ranked else 0.0,
+        remark=True,
+    )
