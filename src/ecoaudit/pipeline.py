@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ecoaudit import __version__
 from ecoaudit.config import Config
@@ -58,7 +57,6 @@ def audit_inputs(inputs: Sequence[str], config: Config, identity: RunIdentity | 
         cooling=config.cooling,
         meter_boundary=config.meter_boundary,
         network_power_w=config.network_power_w,
-        timezone=_timezone(config.timezone),
         calibration=calibration,
     )
     site = resolve_site(config, tables)
@@ -164,17 +162,6 @@ def _price(config: Config, tables: "Tables", gpu_names: Sequence[str]) -> "GpuPr
     if len({gpu.name for gpu in known}) != 1:
         return None
     return tables.price(known[0].name, config.region)
-
-
-def _timezone(name: str | None) -> ZoneInfo | None:
-    if name is None:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise EcoauditError(
-            f"unknown time zone {name!r}", where="timezone", fix="give an IANA name such as Europe/Berlin"
-        ) from error
 
 
 def _calibration(path: str | None) -> "CalibratedLine | None":

@@ -63,9 +63,7 @@ def build_audit(logs: RunLogs, site: Site, tables: Tables, options: ModelOptions
         boards=boards,
         grounded=_grounded(read, boards, seconds, options, tables, notes),
         meters=meters,
-        network=network(logs.meters, options.network_power_w, read.cuts.edges, options.timezone, notes)
-        if read.cuts
-        else None,
+        network=network(logs.meters, options.network_power_w, read.cuts.edges, notes) if read.cuts else None,
         pue=site.pue,
     )
     ledger.explain(notes)
@@ -115,8 +113,8 @@ def build_audit(logs: RunLogs, site: Site, tables: Tables, options: ModelOptions
 
 
 def _read(logs: RunLogs, options: ModelOptions, tables: Tables, notes: Notes) -> _Read:
-    found = streams(logs.telemetry, options.timezone, notes)
-    training = combine(logs.training, options.timezone, notes)
+    found = streams(logs.telemetry, notes)
+    training = combine(logs.training, notes)
     time, training = run_time(found, logs.meters, training, notes)
     system = describe_system(logs, found, training, options, tables, notes)
     steps = [f.interval_s for s in found for f in s.files if f.interval_s]
@@ -138,7 +136,7 @@ def _meters(logs: RunLogs, read: _Read, options: ModelOptions, notes: Notes) -> 
     if read.cuts is None:
         return None
     own = () if any(m.kind == "node" for m in logs.meters) else own_meters(read.found)
-    return node_meters((*logs.meters, *own), read.cuts.edges, options.meter_boundary, options.timezone, notes)
+    return node_meters((*logs.meters, *own), read.cuts.edges, options.meter_boundary, notes)
 
 
 def _grounded(

@@ -5,7 +5,6 @@ The pipeline resolves these from configuration and tables, so that the model its
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
 from typing import Literal, Protocol
 
 from ecoaudit.ingest.records import FloatArray
@@ -82,8 +81,7 @@ class ModelOptions:
     """What the user says of the hardware and the meters; None means: what the logs say, else the stated default.
 
     `host_power_w` is a node's power at the wall (AC) without its GPUs. `node_gpu_count` is the number of GPUs in a node
-    when the logs show only this run's share. `network_power_w` is the switches' total. `timezone` is the zone of logs
-    that give local time without one.
+    when the logs show only this run's share. `network_power_w` is the switches' total.
     """
 
     host_power_w: float | None = None
@@ -91,7 +89,6 @@ class ModelOptions:
     meter_boundary: Literal["ac", "dc"] | None = None
     network_power_w: float | None = None
     calibration: CalibratedLine | None = None
-    timezone: tzinfo | None = None
     node_gpu_count: int | None = None
 
 

@@ -8,13 +8,12 @@ efficiency, switch or scaling factor enters the value.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import tzinfo
 from typing import Literal
 
 import numpy as np
 
 from ecoaudit.ingest.records import FloatArray, MeterLog, ReadQuality, Source
-from ecoaudit.model.clock import from_local, half_hour_offset
+from ecoaudit.model.clock import half_hour_offset
 from ecoaudit.model.intervals import split, trapezoid_j
 from ecoaudit.model.nodes import Stream
 from ecoaudit.model.notes import Notes
@@ -107,7 +106,6 @@ def node_meters(
     logs: Sequence[MeterLog],
     edges: FloatArray,
     stated: Literal["ac", "dc"] | None,
-    zone: tzinfo | None,
     notes: Notes,
 ) -> NodeMeters | None:
     """Integrate the node meters over the segments between `edges`; None where there is none with readings."""
@@ -118,7 +116,7 @@ def node_meters(
             continue
         boundary = boundary_of(log, stated)
         unsaid |= boundary is None
-        by_boundary.setdefault(boundary or "ac", []).append(on_clock(log, edges, zone, notes))
+        by_boundary.setdefault(boundary or "ac", []).append(on_clock(log, edges, notes))
     if not by_boundary:
         return None
     if unsaid:
@@ -172,12 +170,10 @@ def boundary_of(log: MeterLog, stated: Literal["ac", "dc"] | None) -> Literal["a
     return stated
 
 
-def on_clock(log: MeterLog, edges: FloatArray, zone: tzinfo | None, notes: Notes) -> MeterLog:
-    """Return a meter log in UTC: local times by the given zone, else moved by whole half-hours where unambiguous."""
+def on_clock(log: MeterLog, edges: FloatArray, notes: Notes) -> MeterLog:
+    """Return a meter log on the run's clock: a local one is moved by whole half-hours where that is unambiguous."""
     if log.clock != "naive" or not log.time_s.size:
         return log
-    if zone is not None:
-        return replace(log, time_s=from_local(log.time_s, zone), clock="utc")
     window = float(edges[0]), float(edges[-1])
     offset = half_hour_offset(float(log.time_s[0]), float(log.time_s[-1]), window)
     if offset:

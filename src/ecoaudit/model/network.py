@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
 
 import numpy as np
 
 from ecoaudit.ingest.records import FloatArray, MeterLog
-from ecoaudit.model.clock import from_local, half_hour_offset
+from ecoaudit.model.clock import half_hour_offset
 from ecoaudit.model.intervals import trapezoid_j
 from ecoaudit.model.meters import ACCURACY, integrate_meter
 from ecoaudit.model.notes import Notes
@@ -29,9 +28,7 @@ class Network:
     source: str
 
 
-def network(
-    logs: Sequence[MeterLog], stated_w: float | None, edges: FloatArray, zone: tzinfo | None, notes: Notes
-) -> Network | None:
+def network(logs: Sequence[MeterLog], stated_w: float | None, edges: FloatArray, notes: Notes) -> Network | None:
     """Return the switches' energy over the segments between `edges`: what the user states, else what is logged."""
     seconds = np.diff(edges)
     if stated_w is not None:
@@ -46,7 +43,7 @@ def network(
         if log.stated or log.time_s.size < 2:
             stated_j += float(log.power_w[np.isfinite(log.power_w)][0]) * seconds
         else:
-            measured_j += _measured(log, edges, zone, notes)
+            measured_j += _measured(log, edges, notes)
     total = exact(float(measured_j.sum())) * relative("switch meter accuracy", ACCURACY)
     total = total + exact(float(stated_j.sum())) * factor(
         "stated switch power", 1.0, 1.0 - STATED, 1.0 + STATED_ABOVE, at_least=0.0
@@ -64,9 +61,9 @@ def network(
     )
 
 
-def _measured(log: MeterLog, edges: FloatArray, zone: tzinfo | None, notes: Notes) -> FloatArray:
+def _measured(log: MeterLog, edges: FloatArray, notes: Notes) -> FloatArray:
     """Return a measured switch's energy by segment, its clock moved by whole half-hours where that is unambiguous."""
-    times = from_local(log.time_s, zone) if log.clock == "naive" and zone is not None else log.time_s
+    times = log.time_s
     window = float(edges[0]), float(edges[-1])
     offset = half_hour_offset(float(times[0]), float(times[-1]), window)
     if offset is None:

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import tzinfo
 
 import numpy as np
 
 from ecoaudit.ingest.records import Event, FloatArray, GpuInfo, Telemetry
-from ecoaudit.model.clock import from_local
 from ecoaudit.model.integrate import DeviceEnergy, integrate, unread
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.reduce import Partial, merge, reduce_samples
@@ -61,17 +59,14 @@ class NodeReading:
     rapl_j: dict[str, FloatArray]
 
 
-def streams(telemetry: Sequence[Telemetry], zone: tzinfo | None, notes: Notes) -> tuple[Stream, ...]:
+def streams(telemetry: Sequence[Telemetry], notes: Notes) -> tuple[Stream, ...]:
     """Group files by node, sort them by time and drop what two files of one node both hold.
 
     Files without a host name are one node when they hold the same GPUs at different times, else several.
     """
     groups: dict[tuple[str, int], list[Telemetry]] = {}
     anonymous = 0
-    for log in sorted((f for f in telemetry if f.time_s.size), key=lambda f: float(f.time_s[0])):
-        file = log
-        if file.clock == "naive" and zone is not None:
-            file = replace(file, time_s=from_local(file.time_s, zone), clock="utc")
+    for file in sorted((f for f in telemetry if f.time_s.size), key=lambda f: float(f.time_s[0])):
         if file.host is not None:
             groups.setdefault((file.host, 0), []).append(file)
             continue

@@ -2,27 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from datetime import tzinfo
 from itertools import pairwise
 
-import numpy as np
-
 from ecoaudit.ingest.records import TrainingLog
-from ecoaudit.model.clock import from_local
 from ecoaudit.model.notes import Notes
 
 _TIMES = ("job_start_s", "job_end_s", "train_start_s", "train_end_s")
 _OWN = frozenset({"source", "framework", "quality", "clock", "steps", "phases", "rework_steps", *_TIMES})
 
 
-def combine(logs: Sequence[TrainingLog], zone: tzinfo | None, notes: Notes) -> TrainingLog | None:
+def combine(logs: Sequence[TrainingLog], notes: Notes) -> TrainingLog | None:
     """Return one log for the run, None without any.
 
     Logs of one framework at different times are attempts: they are added up, and steps that a later attempt repeats
     count once (the rest is rework). Otherwise the logs describe the same work, and the one that tells most is used,
     with the others filling what it does not say.
     """
-    placed = sorted((_on_utc(log, zone) for log in logs), key=_telling, reverse=True)
+    placed = sorted(logs, key=_telling, reverse=True)
     if not placed:
         return None
     best = placed[0]
@@ -50,26 +46,6 @@ def combine(logs: Sequence[TrainingLog], zone: tzinfo | None, notes: Notes) -> T
 
 def _telling(log: TrainingLog) -> tuple[bool, int]:
     return log.train_start_s is not None, sum(getattr(log, f.name) is not None for f in fields(log))
-
-
-def _on_utc(log: TrainingLog, zone: tzinfo | None) -> TrainingLog:
-    if log.clock != "naive" or zone is None:
-        return log
-
-    def shift(time_s: float | None) -> float | None:
-        return None if time_s is None else float(from_local(np.array([time_s]), zone)[0])
-
-    steps = log.steps
-    if steps is not None and np.isfinite(steps.time_s).any():
-        known = np.isfinite(steps.time_s)
-        times = steps.time_s.copy()
-        times[known] = from_local(times[known], zone)
-        steps = replace(steps, time_s=times)
-    phases = tuple(
-        replace(phase, start_s=shift(phase.start_s) or 0.0, end_s=shift(phase.end_s) or 0.0) for phase in log.phases
-    )
-    moved = {name: shift(getattr(log, name)) for name in _TIMES}
-    return replace(log, clock="utc", steps=steps, phases=phases, **moved)  # type: ignore[arg-type]
 
 
 def _apart(attempts: Sequence[TrainingLog]) -> bool:
