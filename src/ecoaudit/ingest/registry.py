@@ -39,6 +39,9 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("telemetry.ecoaudit_jsonl", (b"ecoaudit.telemetry/", b'"type":"sample"')),
     Entry("meters.mlperf_power", (b":::MLLOG",)),
     Entry("training.mllog", (b":::MLLOG",)),
+    Entry("training.tensorboard", (b"brain.Event:",)),
+    Entry("training.mlflow", (b"lifecycle_stage:",)),
+    Entry("training.wandb", (b'"_timestamp"', b".powerWatts")),
     Entry("training.hf_state", (b'"log_history"',)),
     Entry("training.hf_results", (b'"train_runtime"',)),
     Entry("training.hf_console", (b"{'loss'", b"{'train_", b"{'eval_loss'", b"{'grad_norm'")),
@@ -48,6 +51,13 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("training.llmc", (b"tok/s", b"trl:", b"tel:")),
     Entry("training.nanogpt", (b"iter ", b"dt: ", b" train ", b"tok/sec")),
     Entry("training.modded_nanogpt", (b"step_avg:",)),
+    Entry("training.litgpt", (b"iter time:", b"iter_time")),
+    Entry("training.nanotron", (b"_per_iteration_ms",)),
+    Entry("training.olmo", (b"[step=",)),
+    Entry("training.composer", (b"batch=",)),
+    Entry("training.maxtext", (b"completed step:",)),
+    Entry("training.llama_factory", (b'"current_steps"',)),
+    Entry("training.deepspeed", (b"SamplesPerSec", b"[Rank ", b"iter time (s)", b"Latency:", b"E2E lat", b"Flops P")),
     Entry("training.lightning_csv", (b"epoch",)),
     Entry("telemetry.nvidia_smi_csv", (b"power", b"util", b" W", b"Power", b"Util")),
 )
@@ -95,6 +105,7 @@ _BINARY = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive (unpack it first)"),
     (b"\x7fELF", "a program"),
+    (b":W&B", "a W&B run file (export its history as JSON Lines, or name wandb-summary.json)"),
     (b"PAR1", "a Parquet file"),
     (b"\x93NUMPY", "a NumPy array"),
     (b"SQLite format 3", "an SQLite database"),
@@ -117,7 +128,7 @@ def looks_like(head: Head) -> str:
         return "binary data"
     if re.match(r"<(!doctype html|html)", text, re.IGNORECASE):
         return "an HTML page"
-    if text.startswith(("{", "[")):
+    if re.match(r"[{\[]\s*[{\[\]}\"\d]", text) and not re.match(r"\[\d{4}-", text):
         keys = re.findall(r'"([^"\n]{1,40})"\s*:', text[:2000])[:3]
         return f"JSON with the keys {', '.join(dict.fromkeys(keys))}" if keys else "JSON"
     first = text.splitlines()[0] if text else ""

@@ -40,8 +40,9 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
 
     def value(key: str) -> float | None:
         number = data.get(key)
-        good = isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number) and number > 0
-        return float(number) if good else None
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            return None
+        return float(number) if math.isfinite(number) and number > 0 else None
 
     account.lines, account.records = text.count("\n") + 1, 1
     runtime, samples, steps = (value(f"train_{k}") for k in ("runtime", "samples_per_second", "steps_per_second"))

@@ -20,7 +20,7 @@ FORMAT = FormatInfo(
 )
 
 _WHOLE = re.compile(
-    r"\bstep\s+(\d+)/(\d+) \| loss (-?[\d.]+|-?nan|inf) .*?\|\s*([\d.]+) ms \|"
+    r"\bstep\s+(\d+)/(\d+) \| loss\s+(-?[\d.]+|-?nan|inf) .*?\|\s*([\d.]+) ms \|"
     r"(?:\s*(-?[\d.]+)% (\w+) MFU \|)?\s*(-?\d+) tok/s"
 )
 _START = re.compile(r"\bstep\s+\d+/\d+ \| loss")

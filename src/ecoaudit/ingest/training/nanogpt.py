@@ -22,7 +22,7 @@ FORMAT = FormatInfo(
 _NUMBER = r"(-?\d[\d.,]*(?:e[-+]?\d+)?|nan|inf)"
 _NANOGPT = re.compile(rf"\biter (\d+): loss {_NUMBER}, time ([\d.]+)ms(?:, mfu (-?[\d.]+)%)?")
 _BUILD = re.compile(
-    rf"\bstep\s+(\d+)(?:/\d+)?\s*(?:\([\d.]+%\)\s*)?\|\s*loss: {_NUMBER}\s*\|.*?\bdt: ([\d.]+)ms"
+    rf"\bstep\s+(\d+)(?:/\d+)?\s*(?:\([\d.]+%\)\s*)?\|\s*loss:\s+{_NUMBER}\s*\|.*?\bdt: ([\d.]+)ms"
     rf"(?:.*?\btok/sec: ([\d.,]+))?(?:.*?mfu: ([\d.]+))?"
 )
 _WHOLE = re.compile(f"{_NANOGPT.pattern}|{_BUILD.pattern}")
@@ -101,7 +101,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
 
 def _a_step(rates: list[float], durations: list[float]) -> float | None:
     """Return tokens a step from rate times duration where both are printed; a batch is a multiple of 64 tokens."""
-    known = [r * d for r, d in zip(rates, durations, strict=False) if r == r and d == d]
+    known = [r * d for r, d in zip(rates, durations, strict=False) if not math.isnan(r * d)]
     if not known:
         return None
     middle = sorted(known)[len(known) // 2]

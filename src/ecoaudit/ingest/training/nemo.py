@@ -51,7 +51,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
         body = match["two"] if match["two"] is not None else match["bar"]
         fields = {name.strip(): value for name, value in _PAIR.findall(body)}
         try:
-            step = int(float(fields.get("global_step", match[2] or "")))
+            step = int(float(fields.get("global_step") or match[2] or ""))
             duration = _duration(fields, body)
             samples = values.number(fields.get("consumed_samples", ""))
             batch = values.number(fields.get("global_batch_size", ""))

@@ -1,0 +1,160 @@
+"""DeepSpeed: timer and step lines, pipeline engine, DeepSpeed-Chat, flops profiler."""
+
+import math
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ecoaudit.ingest import values
+from ecoaudit.ingest.files import Head, LogFile
+from ecoaudit.ingest.lines import Account, console_lines, rank_of
+from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
+from ecoaudit.ingest.training import console
+from ecoaudit.ingest.training.steps import Steps
+
+FORMAT = FormatInfo(
+    name="deepspeed",
+    kind="training",
+    title="DeepSpeed timer, pipeline, Chat and flops profiler lines",
+    reads="steps, samples/s, skipped steps, loss and time of the pipeline engine, parameters, FLOPs a step",
+    seen="0.3 to 0.14: global_step timer, `steps: N loss:`, `0/10, SamplesPerSec=`, OVERFLOW lines, Chat latencies",
+    cannot_tell="the time zone, tokens, the loss (timer lines), the number of GPUs",
+)
+
+_STAMP = re.compile(r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3})\]")
+_TIMER = re.compile(r"epoch=(\d+)/micro_step=(\d+)/global_step=(\d+),.*?CurrSamplesPerSec=([\d.]+(?:e[-+]?\d+)?)")
+_OLD_TIMER = re.compile(r"\] (\d+)/(\d+), SamplesPerSec=([\d.]+)")
+_PIPELINE = re.compile(r"steps: (\d+) loss: (-?[\d.]+|nan|inf) iter time \(s\): ([\d.]+)(?: samples/sec: ([\d.]+))?")
+_STEP = re.compile(r"\[Rank \d+\] step=(\d+), skipped=(\d+), lr=")
+_START = re.compile(r"/global_step=|, SamplesPerSec=|\bsteps: \d+ loss:")
+_CHAT = re.compile(r"Model Parameters: ([\d.]+) B, Latency: ([\d.]+)s, TFLOPs: ([\d.]+), Samples/sec: ([\d.]+)")
+_PHASES = re.compile(r"\|E2E latency=([\d.]+)s.*?\|Generate time=([\d.]+)s.*?\|Training time=([\d.]+)s")
+_BATCH = re.compile(r"train_batch_size \.+ (\d+)")
+_PROFILER = re.compile(
+    r"^(world size|params per gpu|params of model|FLOPS? per GPU[^:]*|samples/second):\s+([\d.]+ ?\w*)"
+)
+_PRECISION = re.compile(r"(bfloat16|fp16)_enabled \.+ True")
+
+
+def sniff(head: Head) -> str | None:
+    """Recognise one of DeepSpeed's step lines."""
+    for pattern, what in ((_TIMER, "timer"), (_PIPELINE, "pipeline"), (_STEP, "step"), (_OLD_TIMER, "timer")):
+        if pattern.search(head.text):
+            return f"DeepSpeed {what} line"
+    if _CHAT.search(head.text) or _PHASES.search(head.text):
+        return "DeepSpeed-Chat latency line"
+    return "DeepSpeed flops profiler block" if "DeepSpeed Flops Profiler" in head.text else None
+
+
+@dataclass
+class _State:
+    skipped: int = 0
+    overflows: int = 0
+    micro: list[tuple[int, int]] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    step_lines: list[tuple[int, float]] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+    stages: list[tuple[float, float, float]] = field(default_factory=list)
+    stamps: list[float] = field(default_factory=list)
+
+
+def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
+    """Return the run."""
+    account, steps, state = Account(), Steps(), _State()
+    for number, text in console_lines(file):
+        account.lines += 1
+        stamp = _STAMP.search(text)
+        time_s = math.nan
+        try:
+            if stamp:
+                time_s = values.parse_time(stamp[1])[0]
+                state.stamps.append(time_s)
+            found = _step(text, time_s, steps, state)
+        except ValueError as error:
+            account.bad(number, text, str(error))
+            continue
+        if found:
+            account.records += 1
+        elif _START.search(text) and found is None:
+            account.bad(number, text, "the record is cut")
+    return [_log(file, options, account, steps, state)]
+
+
+def _step(text: str, time_s: float, steps: Steps, state: _State) -> bool | None:
+    """Take a line; True for a new step, False for a copy or a step line of another kind, None for no step."""
+    rank = rank_of(text)
+    if match := _TIMER.search(text):
+        rate = float(match[4])
+        if not steps.add(int(match[3]), time_s=time_s, rank=rank):
+            return False
+        state.micro.append((int(match[2]), int(match[3])))
+        state.rates.append(rate)
+        return True
+    if match := _PIPELINE.search(text):
+        state.rates.append(float(match[4]) if match[4] else math.nan)
+        return steps.add(int(match[1]), time_s=time_s, duration_s=float(match[3]), loss=float(match[2]), rank=rank)
+    if match := _STEP.search(text):
+        state.step_lines.append((int(match[1]), time_s))
+        state.skipped = max(state.skipped, int(match[2]))
+        return False
+    if match := _OLD_TIMER.search(text):
+        state.rates.append(float(match[3]))
+        return steps.add(int(match[1]), time_s=time_s, rank=rank)
+    _notice(text, state)
+    return None
+
+
+def _notice(text: str, state: _State) -> None:
+    if "OVERFLOW!" in text:
+        state.overflows += 1
+    elif match := _CHAT.search(text):
+        state.facts.setdefault("params", f"{match[1]} B")
+    elif match := _PHASES.search(text):
+        state.stages.append((float(match[1]), float(match[2]), float(match[3])))
+    elif match := _PROFILER.search(text):
+        state.facts.setdefault(match[1], match[2])
+    else:
+        console.first_group(_BATCH, text, state.facts, "batch")
+        console.first_group(_PRECISION, text, state.facts, "precision")
+
+
+def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, state: _State) -> TrainingLog:
+    if not len(steps):
+        for step, time_s in state.step_lines:
+            account.records += steps.add(step, time_s=time_s)
+    skipped = max(state.skipped, state.overflows)
+    if skipped:
+        account.warn(f"{skipped} steps were skipped by overflow: their energy counts, they trained nothing")
+    batch = float(state.facts["batch"]) if "batch" in state.facts else None
+    if batch:
+        steps.samples = [s * batch for s in steps.step]
+        if len(state.rates) == len(steps):
+            steps.duration_s = [
+                batch / r if math.isnan(d) and r > 0 else d for d, r in zip(steps.duration_s, state.rates, strict=True)
+            ]
+    if state.stages:
+        total, generate, train = (sum(column) for column in zip(*state.stages, strict=True))
+        account.warn(f"of {total:.0f} s, generation took {generate / total:.0%} and training {train / total:.0%}")
+    if state.facts.get("FLOPS per GPU"):
+        account.warn("the flops profiler's rate is of one step and is not used for the run")
+    clock = console.set_clock(steps, options)
+    known: dict[str, float | None] = {}
+    if clock != "none" and state.stamps:
+        shift = values.localise(np.array([min(state.stamps), max(state.stamps)]), options.zone)
+        known = {"job_start_s": float(shift[0]), "job_end_s": float(shift[1])}
+    params = state.facts.get("params") or state.facts.get("params of model")
+    world = state.facts.get("world size")
+    return steps.log(
+        file,
+        FORMAT.name,
+        "DeepSpeed",
+        account,
+        clock=clock,
+        params=values.scaled(params) if params else None,
+        global_batch_size=int(batch) if batch else None,
+        world_size=int(float(world)) if world else None,
+        precision={"bfloat16": "bf16", "fp16": "fp16"}.get(state.facts.get("precision", "")),
+        throughput_samples_per_s=console.steady(state.rates),
+        **known,
+    )

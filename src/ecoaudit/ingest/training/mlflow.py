@@ -1,0 +1,136 @@
+"""MLflow run folders: `mlruns/<experiment>/<run>/meta.yaml` with `metrics/`, `params/` and system metrics beside it."""
+
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from ecoaudit.errors import EcoauditError
+from ecoaudit.ingest.files import Head, LogFile
+from ecoaudit.ingest.lines import Account
+from ecoaudit.ingest.records import FormatInfo, GpuInfo, ReadOptions, Record, Source, Telemetry
+from ecoaudit.ingest.telemetry.frame import Readings, frame
+from ecoaudit.ingest.training.scalars import Row, training_log
+
+FORMAT = FormatInfo(
+    name="mlflow",
+    kind="training",
+    title="MLflow run folder (file store)",
+    reads="start and end, status, metrics with the clock, GPU power and utilisation of the system metrics",
+    seen="meta.yaml of MLflow 1.x to 3.x; deleted runs are refused; nested metric names",
+    cannot_tell="tokens and samples unless a metric's name says so; which of the node's GPUs belong to the run",
+)
+
+_SYSTEM = re.compile(r"system/gpu_(\d+)_(power_usage_watts|utilization_percentage)")
+_DELETED = "deleted"
+_STATUS = {3: "success", 4: "aborted", 5: "aborted", "FINISHED": "success", "FAILED": "aborted", "KILLED": "aborted"}
+
+
+def sniff(head: Head) -> str | None:
+    """Recognise a run's meta.yaml."""
+    text = head.text
+    if re.search(r"^run_(?:id|uuid): ", text, re.M) and re.search(r"^lifecycle_stage: ", text, re.M):
+        return "YAML with run_id and lifecycle_stage of an MLflow run"
+    return None
+
+
+def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 - MLflow times are UTC
+    """Return the training log and the telemetry of the system metrics; raises `EcoauditError` for a deleted run."""
+    account = Account()
+    try:
+        meta = yaml.safe_load(file.text())
+    except yaml.YAMLError as error:
+        raise EcoauditError("meta.yaml is not valid YAML", where=file.path) from error
+    if not isinstance(meta, dict):
+        raise EcoauditError("meta.yaml must hold a mapping", where=file.path)
+    if meta.get("lifecycle_stage") == _DELETED:
+        raise EcoauditError("this MLflow run is deleted", where=file.path, fix="restore it or leave it out")
+    rows: dict[tuple[int, float], dict[str, float]] = {}
+    readings: dict[tuple[float, int], dict[str, float]] = {}
+    folder = Path(file.path).parent / "metrics"
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else ():
+        name = path.relative_to(folder).as_posix()
+        system = _SYSTEM.fullmatch(name)
+        for time_s, value, step in _metric(path, account):
+            if system:
+                readings.setdefault((time_s, int(system[1])), {})[system[2]] = value
+            elif not name.startswith("system/"):
+                rows.setdefault((step, time_s), {})[name] = value
+    out: list[Record] = []
+    start, end = (_seconds(meta.get(k)) for k in ("start_time", "end_time"))
+    series: list[Row] = [(step, time_s, scalars) for (step, time_s), scalars in sorted(rows.items(), key=_by_time)]
+    log = training_log(
+        file,
+        FORMAT.name,
+        "MLflow",
+        account,
+        _joined(series),
+        **({"job_start_s": start} if start else {}),
+        **({"job_end_s": end} if end else {}),
+        **({"runtime_s": end - start} if start and end else {}),
+        status=_STATUS.get(meta.get("status", "")),
+    )
+    out.append(log)
+    if readings:
+        out.append(_telemetry(file, account, readings))
+    return out
+
+
+def _by_time(item: tuple[tuple[int, float], dict[str, float]]) -> tuple[float, int]:
+    (step, time_s), _ = item
+    return time_s, step
+
+
+def _joined(rows: list[Row]) -> list[Row]:
+    """Put metrics of one step into one row: each metric is stamped alone, some milliseconds apart."""
+    out: list[Row] = []
+    for step, time_s, scalars in rows:
+        if out and out[-1][0] == step and not set(scalars) & set(out[-1][2]):
+            out[-1][2].update(scalars)
+        else:
+            out.append((step, time_s, dict(scalars)))
+    return out
+
+
+def _metric(path: Path, account: Account) -> list[tuple[float, float, int]]:
+    out = []
+    for number, text in LogFile(str(path)).lines():
+        account.lines += 1
+        if not text.strip():
+            continue
+        cells = text.split()
+        try:
+            row = (float(cells[0]) / 1000.0, float(cells[1]), int(cells[2]) if len(cells) > 2 else 0)
+        except (ValueError, IndexError, OverflowError):
+            account.bad(number, f"{path.name}: {text}", "not `timestamp value step`")
+            continue
+        account.records += 1
+        out.append(row)
+    return out
+
+
+def _seconds(value: object) -> float | None:
+    good = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    return float(value) / 1000.0 if good else None  # type: ignore[arg-type]
+
+
+def _telemetry(file: LogFile, account: Account, found: dict[tuple[float, int], dict[str, float]]) -> Telemetry:
+    readings = Readings()
+    for (time_s, gpu), values in sorted(found.items()):
+        power, util = (values.get(k, math.nan) for k in ("power_usage_watts", "utilization_percentage"))
+        readings.add(time_s, gpu, power, util)
+    table = frame(readings)
+    account.warn("MLflow logs every GPU of the node, other jobs' too")
+    return Telemetry(
+        source=Source(file.path, FORMAT.name),
+        host=None,
+        gpus=tuple(GpuInfo(index=int(str(k))) for k in table.keys),
+        time_s=table.time_s,
+        power_w=table.power_w,
+        energy_j=None,
+        util_percent=table.util_percent,
+        quality=account.quality(file),
+        interval_s=float(np.median(np.diff(table.time_s))) if len(table.time_s) > 1 else None,
+    )
