@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecoaudit.ingest.records import FloatArray
-from ecoaudit.model.hardware import System
+from ecoaudit.model.hardware import UNNAMED, System
 from ecoaudit.model.inputs import Tables
 from ecoaudit.model.nodes import GpuReading
 from ecoaudit.model.notes import Notes
@@ -95,10 +95,10 @@ def board_energy(readings: Sequence[GpuReading], tables: Tables, power_field: st
     if not known:
         return None
     run_mean = float(np.mean(known))
-    names = sorted({r.info.name or "unknown GPU" for r in readings})
+    names = sorted({r.info.name or UNNAMED for r in readings})
     models = []
     for name in names:
-        group = [(r, p) for r, p in zip(readings, powers, strict=True) if (r.info.name or "unknown GPU") == name]
+        group = [(r, p) for r, p in zip(readings, powers, strict=True) if (r.info.name or UNNAMED) == name]
         gpu = tables.find_gpu(name)
         filled = [(p if p is not None else run_mean) * r.energy.filled_s for r, p in group]
         totals = np.array(

@@ -29,7 +29,7 @@ from ecoaudit.model.timeline import Cuts, cut, timeline
 from ecoaudit.model.training import combine
 from ecoaudit.model.utilisation import by_utilisation, same_system, seen
 from ecoaudit.model.windows import RunTime, run_time
-from ecoaudit.quantity import Basis, Quantity
+from ecoaudit.quantity import Basis, Boundary, Quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,23 +182,19 @@ def _findings(
     )
 
 
-def _central_by_segment(ledger: Ledger) -> FloatArray | None:
+def _central_by_segment(ledger: Ledger) -> FloatArray:
     """Return how the headline's energy lies over the segments (J, central values), for weighting an intensity."""
     if ledger.meter_complete and ledger.meters is not None:
         return ledger.meters.energy_j
-    if ledger.grounded is not None:
-        ones = np.eye(ledger.seconds.size, dtype=bool)
-        if ledger.boards is not None and ledger.grounded.calibration.alpha is not None:
-            alpha = ledger.grounded.calibration.alpha.value
-            host_j = ledger.grounded.joules(ledger.everything).value - alpha * float(ledger.boards.by_segment_j.sum())
-            spread: FloatArray = alpha * ledger.boards.by_segment_j + host_j * ledger.seconds / ledger.seconds.sum()
-            return spread
-        return (
-            np.array([ledger.grounded.joules(ones[i]).value for i in range(1)])
-            if ones.shape[0] == 1
-            else ledger.seconds
-        )
-    return ledger.boards.by_segment_j if ledger.boards is not None else ledger.seconds
+    if ledger.boards is None:
+        return ledger.seconds  # no reading tells when: evenly over the job
+    line = ledger.grounded.calibration if ledger.grounded is not None else None
+    if line is None or line.alpha is None or ledger.grounded is None:
+        return ledger.boards.by_segment_j
+    varying = line.alpha.value * ledger.boards.by_segment_j
+    constant = ledger.grounded.joules(ledger.everything).value - float(varying.sum())
+    spread: FloatArray = varying + constant * ledger.seconds / ledger.seconds.sum()
+    return spread
 
 
 def _functional_unit(work: Work | None, training: TrainingLog | None) -> tuple[float, str] | None:
@@ -280,6 +276,7 @@ def _phases(ledger: Ledger, cuts: Cuts | None) -> list[a.PhaseEnergy]:
 
 
 def _residual(ledger: Ledger, read: _Read, tables: Tables) -> a.Residual | None:
+    """Return L3's residual; where its line has seen this system, also that of a line that has not."""
     if ledger.grounded is None:
         return None
     known = seen(ledger.grounded.fitted_on, read.system)
@@ -292,4 +289,18 @@ def _residual(ledger: Ledger, read: _Read, tables: Tables) -> a.Residual | None:
         ),
         None,
     )
-    return residual(ledger, known, known and pair is not None, getattr(pair, "held_out_percent", None))
+    held_out = pair.held_out_percent if pair is not None else None
+    meter = ledger.at("measured", Boundary.NODE, ledger.everything)
+    if known and held_out is None and meter is not None and read.time.duration_s:
+        unseen = by_utilisation(
+            read.system,
+            read.training,
+            read.time.duration_s,
+            ledger.seconds,
+            tables,
+            Notes(),
+            without=ledger.grounded.fitted_on,
+        )
+        if unseen is not None:
+            held_out = 100.0 * (unseen.joules(ledger.everything).value / meter.joules.value - 1.0)
+    return residual(ledger, known, known and pair is not None, held_out)

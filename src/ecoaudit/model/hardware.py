@@ -13,6 +13,7 @@ from ecoaudit.quantity import Basis, Quantity
 from ecoaudit.reference.types import Cooling, Gpu
 
 DEFAULT_GPUS_PER_NODE = 8
+UNNAMED = "unknown GPU"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +156,14 @@ def _unique(stream: Stream) -> list[GpuInfo]:
 
 
 def _boards(infos: Sequence[GpuInfo], tables: Tables, notes: Notes) -> tuple[Boards, ...]:
-    counts = Counter(info.name or "unknown GPU" for info in infos)
+    counts = Counter(info.name or UNNAMED for info in infos)
     boards = []
     for name, count in counts.items():
-        gpu = tables.find_gpu(name) if name != "unknown GPU" else None
-        limits = [i.power_limit_w for i in infos if (i.name or "unknown GPU") == name and i.power_limit_w]
-        if gpu is None:
+        gpu = tables.find_gpu(name) if name != UNNAMED else None
+        limits = [i.power_limit_w for i in infos if (i.name or UNNAMED) == name and i.power_limit_w]
+        if name == UNNAMED:
+            notes.warn("the log does not name its GPU: TDP, peak and embodied carbon are not known")
+        elif gpu is None:
             notes.warn(f"the GPU {name!r} is not in the tables: its TDP, peak and embodied carbon are not known")
         boards.append(Boards(name, gpu, count, sum(limits) / len(limits) if limits else None))
     if any(info.mig for info in infos):

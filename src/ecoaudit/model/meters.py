@@ -1,9 +1,9 @@
 """Energy of the nodes by their own power meters (MLPerf power logs, IPMI, Redfish, PDU), AC at the wall.
 
 Trapezoid over the window; the values at its two ends are interpolated, and held where the log does not reach. Long
-intervals are bridged linearly and readings of 0 W or less stay in the value: both count as gaps, are reported as a
-share, and widen the interval to what the lowest and the highest valid power of the run would have given. No
-efficiency, switch or scaling factor enters the value.
+intervals are bridged linearly, and readings that no running node has (0 W or less, or below a twentieth of the
+meter's median) stay in the value: both count as gaps, are reported as a share, and widen the interval to what the
+lowest and the highest valid power of the run would have given. No efficiency, switch or scaling factor enters.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,8 @@ from ecoaudit.quantity import Basis
 
 GAP_FACTOR = 3.0
 MOSTLY_GAP = 0.05
+DEAD_BELOW = 0.05
+"""A reading below this share of the meter's median is a drop-out: SMC's fell to -43..51 W beside 5.8 kW."""
 ACCURACY = 0.05
 """Accuracy that MLPerf Training's power rules ask of a meter (training_policies, power_measurement.adoc)."""
 SUPPLY_EFFICIENCY = (0.96, 0.94, 0.985)
@@ -132,10 +134,10 @@ def node_meters(
     invalid = sum(m.invalid_readings for m in meters)
     fit = invalid == 0 and gap_share <= MOSTLY_GAP
     if invalid:
-        dead = sum(m.invalid_readings > 0 for m in meters)
+        dropped = sum(m.invalid_readings > 0 for m in meters)
         notes.warn(
-            f"{dead} of {len(meters)} node meters read 0 W or less {invalid} times (a drop-out); the readings stay in "
-            "the sum as logged, and the run is not fit for calibration"
+            f"{dropped} of {len(meters)} node meters read about 0 W or less {invalid} times (a drop-out); the readings "
+            "stay in the sum as logged, and the run is not fit for calibration"
         )
     if gap_share > 0.0:
         whole = sum(float(m.energy_j.sum()) for m in meters)
@@ -193,14 +195,15 @@ def integrate_meter(log: MeterLog, edges: FloatArray) -> MeterEnergy:
     steps = (t1 - t0)[t1 > t0]
     step = float(np.median(steps)) if steps.size else None
     limit = GAP_FACTOR * step if step else 0.0
-    is_gap = (t1 - t0 > limit) | (p0 <= 0) | (p1 <= 0)
+    dead = max(0.0, DEAD_BELOW * float(np.median(power)))
+    is_gap = (t1 - t0 > limit) | (p0 <= dead) | (p1 <= dead)
 
     # Beyond its ends the log holds its last value; more than a gap's length of that is a gap too.
     for a, b, value in ((start, float(times[0]), power[0]), (float(times[-1]), end, power[-1])):
         if b > a:
             t0, t1 = np.append(t0, a), np.append(t1, b)
             p0, p1 = np.append(p0, value), np.append(p1, value)
-            is_gap = np.append(is_gap, b - a > limit or value <= 0)
+            is_gap = np.append(is_gap, b - a > limit or value <= dead)
     order = np.argsort(t0, kind="stable")
     t0, t1, p0, p1, is_gap = t0[order], t1[order], p0[order], p1[order], is_gap[order]
 
@@ -214,7 +217,7 @@ def integrate_meter(log: MeterLog, edges: FloatArray) -> MeterEnergy:
         for i in np.flatnonzero(inside)
     ]
     in_window = (times >= start) & (times <= end)
-    valid = power[in_window & (power > 0)]
+    valid = power[in_window & (power > dead)]
     low, high = (float(valid.min()), float(valid.max())) if valid.size else (0.0, 0.0)
     gap_j = sum(pieces)
     return MeterEnergy(
@@ -229,7 +232,7 @@ def integrate_meter(log: MeterLog, edges: FloatArray) -> MeterEnergy:
             if y > x
         ),
         readings=int(in_window.sum()),
-        invalid_readings=int((in_window & (power <= 0)).sum()),
+        invalid_readings=int((in_window & (power <= dead)).sum()),
         step_s=step,
     )
 

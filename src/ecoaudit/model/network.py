@@ -51,7 +51,7 @@ def network(logs: Sequence[MeterLog], stated_w: float | None, edges: FloatArray,
     stated_share = float(stated_j.sum()) > 0
     if stated_share:
         watts = float(stated_j.sum()) / float(seconds.sum())
-        notes.warn(f"switch power ({watts:,.0f} W) is stated in the power log, not measured")
+        notes.state("network power", f"{watts:,.0f} W", "stated in the power log, not measured")
     kind = "stated" if stated_share else "measured"
     return Network(
         total,

@@ -1,6 +1,7 @@
 """How good the logs were: samples, gaps, bad lines, and every warning."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from ecoaudit.ingest.records import RunLogs
 from ecoaudit.model.audit import Gap, Quality
@@ -58,37 +59,50 @@ def quality(
 
 
 def _gaps(gpus: Sequence[GpuReading], meters: NodeMeters | None) -> list[Gap]:
-    gaps = []
+    """Return the gaps in the order of time; one that all boards of a node share is one gap."""
+    holes: dict[tuple[int, float, float, Literal["counter", "mean power"]], list[tuple[GpuReading, float]]] = {}
     for gpu in gpus:
-        mean = gpu.energy.mean_power_w()
+        mean_w = gpu.energy.mean_power_w() or 0.0
         for gap in gpu.energy.gaps:
-            joules = gap.energy_j if gap.energy_j is not None else (mean or 0.0) * (gap.end_s - gap.start_s)
-            by_counter = gap.filled_by == "counter"
-            gaps.append(
+            joules = gap.energy_j if gap.energy_j is not None else mean_w * (gap.end_s - gap.start_s)
+            holes.setdefault((gpu.node, gap.start_s, gap.end_s, gap.filled_by), []).append((gpu, joules))
+    found = []
+    for (node, start, end, filled_by), members in holes.items():
+        boards = f"GPU {members[0][0].info.index}" if len(members) == 1 else f"{len(members)} GPUs"
+        by_counter = filled_by == "counter"
+        energy = Quantity.exact(
+            sum(joules for _, joules in members) / J_PER_KWH,
+            "kWh",
+            Basis.MEASURED if by_counter else Basis.MODELLED,
+            "energy counter" if by_counter else "mean power of the board's own run",
+        )
+        found.append(
+            (
+                start,
                 Gap(
-                    where=f"node {gpu.node} GPU {gpu.info.index}",
-                    start=iso(gap.start_s),
-                    duration_s=gap.end_s - gap.start_s,
-                    filled_by=gap.filled_by,
-                    energy=Quantity.exact(
-                        joules / J_PER_KWH,
-                        "kWh",
-                        Basis.MEASURED if by_counter else Basis.MODELLED,
-                        "energy counter" if by_counter else "mean power of the board's own run",
-                    ),
-                )
+                    where=f"node {node}, {boards}",
+                    start=iso(start),
+                    duration_s=end - start,
+                    filled_by=filled_by,
+                    energy=energy,
+                ),
             )
+        )
     for meter in meters.meters if meters else ():
         for hole in meter.gaps:
-            gaps.append(
-                Gap(
-                    where=f"meter {hole.label}",
-                    start=iso(hole.start_s),
-                    duration_s=hole.end_s - hole.start_s,
-                    filled_by="bridged linearly",
-                    energy=Quantity.exact(
-                        hole.energy_j / J_PER_KWH, "kWh", Basis.MODELLED, "line between the readings around the gap"
+            energy = Quantity.exact(
+                hole.energy_j / J_PER_KWH, "kWh", Basis.MODELLED, "line between the readings around the gap"
+            )
+            found.append(
+                (
+                    hole.start_s,
+                    Gap(
+                        where=f"meter {hole.label}",
+                        start=iso(hole.start_s),
+                        duration_s=hole.end_s - hole.start_s,
+                        filled_by="bridged linearly",
+                        energy=energy,
                     ),
                 )
             )
-    return gaps
+    return [gap for _, gap in sorted(found, key=lambda item: item[0])]

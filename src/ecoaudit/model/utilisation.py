@@ -29,15 +29,25 @@ OTHER_GPU = 0.30
 
 
 def by_utilisation(
-    system: System, training: TrainingLog | None, duration_s: float, seconds: FloatArray, tables: Tables, notes: Notes
+    system: System,
+    training: TrainingLog | None,
+    duration_s: float,
+    seconds: FloatArray,
+    tables: Tables,
+    notes: Notes,
+    *,
+    without: tuple[str, ...] = (),
 ) -> Grounded | None:
-    """Return the utilisation-driven line for the run; None, with the reason noted, for other nodes."""
+    """Return the utilisation-driven line for the run; None, with the reason noted, for other nodes.
+
+    Lines and throughput references of the systems named in `without` are not looked at (a held-out residual).
+    """
     gpu = system.gpu
     if gpu is None or not system.nodes or not system.gpu_count:
         notes.null("energy.levels.L3", "GPU model, GPU count and number of nodes are not all known; name the hardware")
         return None
     node_gpus = system.gpus_per_node or 0
-    line = choose_line(tables.utilisation_lines(), system, training)
+    line = choose_line(tables.utilisation_lines(), system, training, without=without)
     if line is None or line.gpus_per_node != node_gpus or not gpu.form_factor.startswith(("SXM", "OAM")):
         notes.null(
             "energy.levels.L3",
@@ -45,7 +55,8 @@ def by_utilisation(
             "or use `ecoaudit calibrate`",
         )
         return None
-    u = utilisation(system, training, duration_s, tables.measured_pairs(), notes)
+    pairs = [pair for pair in tables.measured_pairs() if pair.system not in without]
+    u = utilisation(system, training, duration_s, pairs, notes)
     known = seen(line.fitted_on, system)
     same_gpu = line.gpu == gpu.name
     scale = 1.0 if same_gpu else gpu.tdp_w / _tdp(line, tables)
