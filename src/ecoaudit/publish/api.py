@@ -105,6 +105,11 @@ class Api:
         )
         return github.get_repo(self.repository)
 
+    def close(self) -> None:
+        """Close the connections; the next request opens new ones."""
+        if "_repo" in self.__dict__:
+            self._repo.requester.close()
+
     # --- comments ---
 
     def comments(self, number: int) -> list[Comment]:
@@ -174,7 +179,7 @@ class Api:
         """Return a file of the repository at `ref`; None where there is none."""
 
         def ask() -> bytes | None:
-            content = self._repo.get_contents(urllib.parse.quote(path), ref=ref)
+            content = self._repo.get_contents(path, ref=ref)
             if isinstance(content, list) or content.size > MAX_CONFIG_BYTES:
                 return None
             return content.decoded_content
