@@ -1,5 +1,6 @@
 """`ecoaudit calibrate`: coefficients from MLPerf power submissions, the held-out table, or one's own metered node."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -143,7 +144,7 @@ def _runs(
 
 def _progress(what: str) -> None:
     """Tell on a terminal which folder is being read; silent in logs."""
-    if click.get_text_stream("stderr").isatty():
+    if sys.stderr.isatty():
         click.echo(f"reading {what}", err=True)
 
 

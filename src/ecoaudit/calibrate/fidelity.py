@@ -55,9 +55,9 @@ def _sceptic(evaluation: Evaluation) -> str:
     return (
         f"> **What a sceptic would write:** {len(operators)} operators and two GPU models are not a population; "
         f"{largest[0]} of the {len(several)} multi-node groups come from one of them ({largest[1]}), the only "
-        "air-cooled system is a single workload, the priors were set by people who had seen these data, and nothing here "
-        "was checked against GPU telemetry, an A100, an H200 or an AMD node: the errors below are what the model does on "
-        "three known machines, and on the fourth they will be larger."
+        "air-cooled system is a single workload, the priors were set by people who had seen these data, and nothing "
+        "here was checked against GPU telemetry, an A100, an H200 or an AMD node: the errors below are what the model "
+        "does on three known machines, and on the fourth they will be larger."
     )
 
 
@@ -199,8 +199,8 @@ def _intervals(evaluation: Evaluation) -> str:
         "## Intervals",
         "",
         "90 % intervals of the shipped default. Their widths come from the priors and the training groups; the "
-        f"held-out group never widens its own. Goals: {GOALS['coverage']:.0f} % of groups covered, median half-width at "
-        f"most {GOALS['half-width saturated']:.0f} % on one node and {GOALS['half-width otherwise']:.0f} % otherwise.",
+        f"held-out group never widens its own. Goals: {GOALS['coverage']:.0f} % of groups covered, median half-width "
+        f"at most {GOALS['half-width saturated']:.0f} % on one node, {GOALS['half-width otherwise']:.0f} % otherwise.",
         "",
         "| split | P_static | groups | covered | half-width, one node | several | goals |",
         "|---|---|--:|--:|--:|--:|---|",

@@ -3,6 +3,7 @@
 The official energy rule is defined on the lines as they stand in the file, so this reader neither sorts nor converts.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -29,6 +30,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 _DECODER = msgspec.json.Decoder(Event)
+_LENIENT = json.JSONDecoder()
 
 
 def events(path: Path, keys: Iterable[str] = ()) -> Iterator[Event]:
@@ -44,11 +46,21 @@ def events(path: Path, keys: Iterable[str] = ()) -> Iterator[Event]:
                 at = line.find(_MARK)
                 if at < 0 or (wanted is not None and not wanted.search(line, at)):
                     continue
-                try:
-                    event = _DECODER.decode(line[at + len(_MARK) :])
-                except msgspec.MsgspecError:
-                    continue
-                if not names or event.key in names:
-                    yield event
+                for piece in line[at + len(_MARK) :].split(_MARK):
+                    event = _decoded(piece)
+                    if event is not None and (not names or event.key in names):
+                        yield event
     except OSError as error:
         raise EcoauditError(f"cannot read the log: {error.strerror or error}", where=str(path)) from error
+
+
+def _decoded(piece: str) -> Event | None:
+    """Return the record at the start of `piece`, None for a broken one; writers may glue text behind it."""
+    try:
+        return _DECODER.decode(piece)
+    except msgspec.MsgspecError:
+        try:
+            found, _ = _LENIENT.raw_decode(piece.lstrip())
+            return msgspec.convert(found, Event)
+        except (ValueError, msgspec.ValidationError):
+            return None
