@@ -22,6 +22,8 @@ _COUNT = re.compile(r"^\d+x(?=[A-Za-z])")
 _POWER_WORD = re.compile(r"[-_]power$", re.IGNORECASE)
 _SKIPPED = {"benchmarks", ".git"}
 
+_YEAR = {"v4.0": "2024", "v4.1": "2024", "v5.0": "2025", "v5.1": "2025"}
+
 # No licence file stands at the root of these rounds' repositories.
 _NO_LICENCE_FILE = {"v4.1"}
 
@@ -122,6 +124,11 @@ def commit_of(root: Path) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return found.stdout.strip() if found.returncode == 0 and found.stdout.strip() else None
+
+
+def year_of(round_name: str | None) -> str | None:
+    """Return the year in which the round was published, None for a round that is not known here."""
+    return _YEAR.get(round_name or "")
 
 
 def licence_of(round_name: str | None) -> str:

@@ -150,11 +150,10 @@ def _progress(what: str) -> None:
 
 def _write_tables(folder: Path, runs: "Sequence[MeteredRun]", evaluation: "Evaluation") -> None:
     from ecoaudit.calibrate.lines import coefficients
-    from ecoaudit.calibrate.tables import boards, system_names, write_tables
+    from ecoaudit.calibrate.tables import system_names, write_tables
     from ecoaudit.reference import load
 
-    reference = load()
-    found = coefficients(evaluation, boards(reference.gpus()), system_names(reference.nodes()))
+    found = coefficients(evaluation, system_names(load().nodes()))
     for path in write_tables(folder, runs, found):
         click.echo(f"wrote {path}", err=True)
 

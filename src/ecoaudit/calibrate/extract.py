@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from ecoaudit.calibrate import checkout, official, window
 from ecoaudit.calibrate.mllog import Event, events
-from ecoaudit.calibrate.runs import MeterBoundary, MeteredRun
+from ecoaudit.calibrate.runs import MeterBoundary, MeteredRun, citation
 from ecoaudit.calibrate.saturated import Rate, serves, with_saturated
 from ecoaudit.calibrate.workloads import LANGUAGE_MODELS, RESULT_KEYS, flops_per_sample, samples, workload_name
 from ecoaudit.ingest.records import FloatArray
@@ -140,9 +140,10 @@ class _Reader:
         if flops and peak and log.samples:
             mfu = flops * log.samples / log.duration_s / (count * per_node * peak * 1e12)
         model = LANGUAGE_MODELS.get(log.workload)
+        operator = self.sheet.submitter or self.benchmark.submitter
         return MeteredRun(
             round=self.benchmark.round or "unknown",
-            operator=self.sheet.submitter or self.benchmark.submitter,
+            operator=operator,
             system=checkout.machine_name(self.benchmark.system),
             gpu=self.gpu.name,
             gpus_per_node=per_node,
@@ -170,8 +171,10 @@ class _Reader:
             scaling_factor=checkout.scaling_factor(self.benchmark),
             excluded="; ".join(excluded),
             notes="; ".join(notes),
-            source=source,
+            path=source,
             commit=self.commit,
+            year=checkout.year_of(self.benchmark.round),
+            source=citation(self.benchmark.round, operator),
             licence=checkout.licence_of(self.benchmark.round),
         )
 
@@ -335,7 +338,7 @@ def _without_repeats(runs: Sequence[MeteredRun]) -> list[MeteredRun]:
     """Exclude results that are one run under two names (same start, same boundary): the first name counts."""
     first: dict[tuple[str | int, ...], str] = {}
     marked = []
-    for run in sorted(runs, key=lambda run: (run.source.count("/"), len(run.result), run.source)):
+    for run in sorted(runs, key=lambda run: (len(run.result), run.path)):
         key = (run.round, run.operator, run.system, run.workload, run.nodes, run.boundary, run.start_ms)
         seen = first.setdefault(key, run.result)
         if seen != run.result:

@@ -71,8 +71,9 @@ class Group:
     official_v41_j: float | None
     official_runs: int
     scaling_factor: float
-    source: str
+    path: str
     commit: str | None
+    year: str | None
     licence: str
 
     @property
@@ -173,8 +174,9 @@ def _group(members: Sequence[MeteredRun], used: Sequence[MeteredRun], static: St
         official_v41_j=_official(members, lambda run: run.official_v41_j),
         official_runs=len(members),
         scaling_factor=first.scaling_factor,
-        source=first.source.rsplit("/power/", 1)[0] + "/",
+        path=first.path.rsplit("/power/", 1)[0] + "/",
         commit=first.commit,
+        year=first.year,
         licence=first.licence,
     )
 

@@ -1,20 +1,20 @@
 """From fits and held-out errors to the coefficients that ship: utilisation lines and metered pairs."""
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ecoaudit.calibrate import pooled
 from ecoaudit.calibrate.fits import Estimate, Group
 from ecoaudit.calibrate.heldout import Z90, Evaluation
 from ecoaudit.calibrate.pooled import DEFAULT_PRIORS
-from ecoaudit.calibrate.runs import DISCLAIMER
-from ecoaudit.reference.types import Citation, Cooling, Gpu, MeasuredPair, UtilisationLine
+from ecoaudit.calibrate.runs import citation
+from ecoaudit.reference.types import Citation, Cooling, MeasuredPair, UtilisationLine
 
 SHIPPED = "L3 pooled"
 
-UNMETERED_ERROR = 0.25
-"""Relative error (90 %) given to boards that were never metered: judgement, about twice that of a new system."""
+UNKNOWN_TRANSFER = 0.25
+"""Relative error (90 %) of a line that no held-out test could try: judgement."""
 
 _GPUS_PER_NODE = 8
 _PLAIN_MODEL = {"one": "L3 u=1", "mfu": "L3 u=MFU", "relative_throughput": "L3 u=throughput"}
@@ -33,25 +33,24 @@ class Coefficients:
     pairs: tuple[MeasuredPair, ...]
 
 
-def coefficients(evaluation: Evaluation, gpus: Sequence[Gpu], names: SystemNames) -> Coefficients:
+def coefficients(evaluation: Evaluation, names: SystemNames) -> Coefficients:
     """Return the coefficients fitted on all AC groups of an evaluation.
 
-    `gpus` are boards that may sit eight to a node; those that were never metered get the pooled line with
-    `UNMETERED_ERROR`. `names` gives a metered system its identifier. The pooled law is also given with each operator
-    left out of its fit, behind the full one: for a residual that has not seen the run's system.
+    `names` gives a metered system its identifier. Lines of single pairs come first, then those of single systems, then
+    the pooled law, and behind it the pooled law with each operator left out of its fit: for a residual that has not
+    seen the run's system.
     """
     groups = evaluation.groups
-    metered = {group.gpu for group in groups}
     lines: list[UtilisationLine] = []
     for group in groups:
         lines.extend(_pair_lines(group, evaluation, names))
     for members in _by_system(groups):
         lines.extend(_system_line(members, groups, names))
-    lines.extend(_pooled_lines(groups, gpus, metered, names, "pooled"))
+    boards = sorted({(group.gpu, group.gpu_tdp_w) for group in groups})
+    lines.extend(_pooled_lines(groups, boards, names, "pooled"))
     for operator in sorted({group.operator for group in groups}):
         rest = [group for group in groups if group.operator != operator]
-        boards = [gpu for gpu in gpus if gpu.name in metered]
-        lines.extend(_pooled_lines(rest, boards, metered, names, f"pooled-without-{operator}"))
+        lines.extend(_pooled_lines(rest, boards, names, f"pooled-without-{operator}"))
     return Coefficients(tuple(lines), tuple(_pair(group, evaluation, names) for group in groups))
 
 
@@ -61,20 +60,17 @@ def slug(*words: object) -> str:
     return "-".join("".join(c if c.isalnum() else " " for c in text).split())
 
 
-def citation(groups: Sequence[Group]) -> Citation:
+def cited(groups: Sequence[Group]) -> Citation:
     """Return the source of figures derived from these groups: rounds, operators and the disclaimer."""
-    rounds = ", ".join(sorted({group.round for group in groups}))
-    operators = ", ".join(sorted({group.operator for group in groups}))
-    licences = " | ".join(sorted({group.licence for group in groups}))
-    years = sorted({year for group in groups if (year := _YEAR.get(group.round))})
+    years = sorted({group.year for group in groups if group.year})
     return Citation(
-        source=f"MLPerf Training {rounds} power logs, {operators}; {DISCLAIMER}",
+        source=citation(
+            ", ".join(sorted({group.round for group in groups})),
+            ", ".join(sorted({group.operator for group in groups})),
+        ),
         year="-".join(dict.fromkeys((years[0], years[-1]))) if years else None,
-        licence=licences,
+        licence=" | ".join(sorted({group.licence for group in groups})),
     )
-
-
-_YEAR = {"v4.0": "2024", "v4.1": "2024", "v5.0": "2025", "v5.1": "2025"}
 
 
 def _pair_lines(group: Group, evaluation: Evaluation, names: SystemNames) -> list[UtilisationLine]:
@@ -106,7 +102,7 @@ def _pair_lines(group: Group, evaluation: Evaluation, names: SystemNames) -> lis
                 transfer_error=transfer,
                 fitted_on=(names(group),),
                 runs=estimate.runs,
-                citation=citation([group]),
+                citation=cited([group]),
             )
         )
     return found
@@ -141,41 +137,41 @@ def _system_line(members: Sequence[Group], groups: Sequence[Group], names: Syste
             transfer_error=Z90 * (unseen or below).relative_sd,
             fitted_on=(names(first),),
             runs=sum(group.runs for group in members),
-            citation=citation(members),
+            citation=cited(members),
             u_exponent=math.log(lower / alpha) / math.log(_SEVERAL_NODES_U),
         )
     ]
 
 
 def _pooled_lines(
-    groups: Sequence[Group], gpus: Sequence[Gpu], metered: Collection[str], names: SystemNames, prefix: str
+    groups: Sequence[Group], boards: Sequence[tuple[str, float]], names: SystemNames, prefix: str
 ) -> list[UtilisationLine]:
-    """Return the pooled law's line of every board that may sit eight to a node, for each kind of cooling."""
+    """Return the pooled law's line of every metered board (name, TDP), for each kind of cooling."""
     law = pooled.fit(groups, static_known=False)
     if law is None:
         return []
     level_se = math.sqrt(law.covariance[0][0])
     return [
         UtilisationLine(
-            id=slug(prefix, gpu.name, cooling or "unknown-cooling"),
-            gpu=gpu.name,
+            id=slug(prefix, gpu, cooling or "unknown-cooling"),
+            gpu=gpu,
             gpus_per_node=_GPUS_PER_NODE,
             cooling=cooling,
-            static_w=(static := law.level * law.phi * _GPUS_PER_NODE * gpu.tdp_w * _fans(law, cooling)),
+            static_w=(static := law.level * law.phi * _GPUS_PER_NODE * tdp_w * _fans(law, cooling)),
             static_w_se=static * level_se,
             alpha=(alpha := law.level * (1.0 - law.phi) * _fans(law, cooling)),
             alpha_se=alpha * level_se,
             u_definition="relative_throughput",
             number_format=None,
             workload=None,
-            transfer_error=_new_system_error(groups, law, gpu, cooling) if gpu.name in metered else UNMETERED_ERROR,
+            transfer_error=_new_system_error(groups, law, cooling),
             fitted_on=tuple(sorted({names(group) for group in groups})),
             runs=sum(group.runs for group in groups),
-            citation=citation(groups),
+            citation=cited(groups),
             u_exponent=law.gamma,
             pooled=True,
         )
-        for gpu in gpus
+        for gpu, tdp_w in boards
         for cooling in _COOLINGS
     ]
 
@@ -190,18 +186,9 @@ _COOLINGS: tuple[Cooling | None, ...] = ("air", "liquid", "immersion", None)
 _AIR_SHARE: dict[Cooling | None, float] = {"air": 1.0, "liquid": 0.0, "immersion": 0.0, None: 0.5}
 
 
-def _new_system_error(groups: Sequence[Group], law: pooled.PooledFit, gpu: Gpu, cooling: Cooling | None) -> float:
+def _new_system_error(groups: Sequence[Group], law: pooled.PooledFit, cooling: Cooling | None) -> float:
     """Return the law's 90 % error on several nodes of a system it has not seen; wider where cooling is unknown."""
-    target = replace(
-        groups[0],
-        operator="",
-        system="",
-        gpu=gpu.name,
-        gpu_tdp_w=gpu.tdp_w,
-        cooling=cooling,
-        nodes=8,
-        u=_SEVERAL_NODES_U,
-    )
+    target = replace(groups[0], operator="", system="", cooling=cooling, nodes=8, u=_SEVERAL_NODES_U)
     predicted = _predicted(groups, target, static_known=False)
     assert predicted is not None, "a law was fitted on these groups, so it predicts"
     return Z90 * predicted.relative_sd + (0.5 * abs(law.air) if cooling is None else 0.0)
@@ -230,7 +217,7 @@ def _pair(group: Group, evaluation: Evaluation, names: SystemNames) -> MeasuredP
         j_per_token=group.j_per_sample / tokens if group.j_per_sample and tokens else None,
         pj_per_flop=group.pj_per_flop,
         mfu=group.mfu,
-        citation=citation([group]),
+        citation=cited([group]),
         u=group.u,
         held_out_percent=_held_out(group, evaluation, static_known=False),
         held_out_static_known_percent=_held_out(group, evaluation, static_known=True),
@@ -253,7 +240,7 @@ def _transfer_error(evaluation: Evaluation, model: str) -> float:
     """Return the 90th percentile of a plain line's errors with one operator left out, P_static known, as a fraction."""
     errors = sorted(abs(o.error_percent) for o in evaluation.of(model, "operator", static_known=True))
     if not errors:
-        return UNMETERED_ERROR
+        return UNKNOWN_TRANSFER
     return errors[min(len(errors) - 1, math.ceil(0.9 * len(errors)) - 1)] / 100.0
 
 

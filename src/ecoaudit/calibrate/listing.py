@@ -41,7 +41,7 @@ def table_text(groups: Sequence[Group]) -> str:
 
 def exclusions_text(runs: Sequence[MeteredRun], skipped: Sequence[str]) -> str:
     """Return, run by run, what was left out of the fits and why, then what was found in the logs and handled."""
-    lines = [f"excluded  {run.source} [{run.boundary.upper()}]: {run.excluded}" for run in runs if run.excluded]
+    lines = [f"excluded  {run.path} [{run.boundary.upper()}]: {run.excluded}" for run in runs if run.excluded]
     lines.extend(f"not read  {text}" for text in skipped)
     handled: list[str] = []
     for _, members in by_key(runs, lambda run: (run.round, run.operator, run.workload, run.nodes, run.boundary)):
@@ -73,7 +73,7 @@ def document(
         "pairs": [_row(group) for group in groups],
         "runs": [
             {
-                "source": run.source,
+                "source": run.path,
                 "boundary": run.boundary,
                 "mean_node_w": run.mean_node_w,
                 "used": run.used,
@@ -156,7 +156,7 @@ def _row(g: Group) -> dict[str, Any]:
         "official_energy_v41_rule_j": _whole(g.official_v41_j),
         "official_results": g.official_runs,
         "rcp_scaling_factor": g.scaling_factor,
-        "source": g.source,
+        "source": g.path,
         "commit": g.commit,
         "licence": g.licence,
         "note": DISCLAIMER,

@@ -16,6 +16,11 @@ MeterBoundary = Literal["ac", "dc"]
 DISCLAIMER = "derived; not verified by MLCommons Association"
 
 
+def citation(rounds: str | None, operators: str) -> str:
+    """Return how figures derived from power logs are cited, disclaimer included."""
+    return f"MLPerf Training {rounds or '(round not known)'} power logs, {operators}; {DISCLAIMER}"
+
+
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -29,7 +34,8 @@ class MeteredRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     readings taken while the GPUs waited. `saturated_samples_per_s` is what one node of this GPU does on this workload
     (or, where none fits in a node, a node of the smallest published system); `saturated_source` says whose.
     `official_*_j` is the run's official energy before Olympic mean and scaling. `excluded` says why the run is left out
-    of the fits ("" when it is not), `notes` what was found in its logs and handled.
+    of the fits ("" when it is not), `notes` what was found in its logs and handled. `path` is where the logs are:
+    `training_results_vX.Y: path`.
     """
 
     round: str
@@ -61,8 +67,11 @@ class MeteredRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     scaling_factor: float
     excluded: str
     notes: str
-    source: str
+    path: str
     commit: str | None
+    basis: Literal["measured"] = "measured"
+    year: str | None
+    source: str
     licence: str
 
     @property

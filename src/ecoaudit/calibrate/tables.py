@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -10,15 +9,11 @@ from pathlib import Path
 from ecoaudit.calibrate.fits import Group
 from ecoaudit.calibrate.lines import Coefficients, SystemNames, slug
 from ecoaudit.calibrate.runs import MeteredRun, read_csv, write_csv
-from ecoaudit.reference.types import Citation, Gpu, MeasuredPair, Node, UtilisationLine
+from ecoaudit.reference.types import Citation, MeasuredPair, Node, UtilisationLine
 
 RUNS = "mlperf_runs.csv"
 LINES = "coefficients.csv"
 PAIRS = "mlperf_pairs.csv"
-
-# Boards of which eight make a node on an HGX or OAM baseboard: where the pooled line may stand in with a warning.
-_BASEBOARD = re.compile(r"^(SXM|OAM)")
-_MODERN = re.compile(r"\b(A100|A800|H100|H800|H200|B100|B200|B300|MI\d{3}X)\b")
 
 
 def bundled_runs() -> list[MeteredRun]:
@@ -34,11 +29,6 @@ def write_tables(folder: Path, runs: Sequence[MeteredRun], found: Coefficients) 
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     return [folder / name for name in texts]
-
-
-def boards(gpus: Sequence[Gpu]) -> list[Gpu]:
-    """Return the GPUs that sit eight to a node on a baseboard."""
-    return [gpu for gpu in gpus if _BASEBOARD.match(gpu.form_factor) and _MODERN.search(gpu.name)]
 
 
 def system_names(nodes: Sequence[Node]) -> SystemNames:

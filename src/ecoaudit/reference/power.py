@@ -82,6 +82,7 @@ def measured_pair(row: rows.Row) -> MeasuredPair:
         u=rows.optional(row, "u"),
         held_out_percent=rows.optional(row, "held_out_percent"),
         held_out_static_known_percent=rows.optional(row, "held_out_static_known_percent"),
+        saturated_samples_per_s=rows.optional(row, "saturated_samples_per_s"),
     )
 
 

@@ -58,11 +58,19 @@ TABLES = (
         "No cloud publishes the power of its instances.",
     ),
     (
-        "mlperf_fits",
+        "coefficients",
         "Node power lines",
-        "a line `P_node = static_w + alpha x N x TDP x u` fitted on published meter logs, AC",
+        "a line `P_node = static_w + alpha x N x TDP x u ^ u_exponent` fitted on published meter logs, AC",
         "The definition of u and the number format belong to the key: alpha for u = 1 on a saturated node is not alpha "
-        "for u = MFU. `static_w` is the node with the job resident and its GPUs waiting.",
+        "for u = MFU. `static_w` is the node with the job resident and its GPUs waiting. Written by `ecoaudit "
+        "calibrate --tables`; `transfer_error` is what the line was off on systems it had not seen.",
+    ),
+    (
+        "mlperf_runs",
+        "Metered runs",
+        "the power logs of one MLPerf run at one boundary, reduced to what the fits need, with their path and commit",
+        "Written by `ecoaudit calibrate --tables`; every coefficient and held-out test can be repeated from it. "
+        "`excluded` says why a run is left out of the fits, `notes` what was wrong with its logs and handled.",
     ),
     (
         "mlperf_pairs",

@@ -158,7 +158,7 @@ def _nodes() -> tuple[Node, ...]:
 
 @functools.cache
 def _utilisation_lines() -> tuple[UtilisationLine, ...]:
-    return tuple(power.utilisation_line(row) for row in rows.read("mlperf_fits"))
+    return tuple(power.utilisation_line(row) for row in rows.read("coefficients"))
 
 
 @functools.cache
