@@ -343,11 +343,12 @@ def _check(check: CheckRun, state: State, request: Request) -> dict[str, Any]:
             "html_url": f"https://github.com/{state.full_name}/runs/{check.id}",
             "details_url": check.data.get("details_url"),
             "external_id": check.data.get("external_id"),
+            "check_suite": {"id": 1},
             "status": check.data["status"],
             "conclusion": check.data.get("conclusion"),
             "started_at": NOW,
             "completed_at": NOW,
-            "app": fill("integration", {"slug": check.app, "name": check.app}, request.base_url),
+            "app": fill("nullable-integration", {"slug": check.app, "name": check.app}, request.base_url),
             "output": {
                 "title": output.get("title"),
                 "summary": output.get("summary"),

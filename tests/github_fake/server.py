@@ -3,8 +3,10 @@
 import json
 import re
 import socket
+import sys
 import threading
 import time
+import traceback
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -76,6 +78,7 @@ class FakeGitHub:
             server.shutdown()
             server.close_connections()
             server.server_close()
+            self.state.violations += server.errors
 
     def __enter__(self) -> "FakeGitHub":
         self.start()
@@ -105,6 +108,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
         self._open: set[socket.socket] = set()
+        self.errors: list[str] = []
         super().__init__(("127.0.0.1", 0), handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -116,7 +120,9 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay silent about clients that went away; everything else is in the violations."""
+        """Note a fault of the fake itself; a client that went away is none."""
+        if not isinstance(sys.exception(), OSError):
+            self.errors.append(traceback.format_exc())
 
     def close_connections(self) -> None:
         """Close connections that clients keep open."""

@@ -47,7 +47,8 @@ def check_response(
 
 def fill(name: str, overrides: Mapping[str, Any], base_url: str) -> dict[str, Any]:
     """Return the smallest object that fits the schema `name`, with `overrides` in it."""
-    value = _filled(description()["components"]["schemas"][name], base_url)
+    schema = description()["components"]["schemas"][name]
+    value = _filled({**schema, "nullable": False}, base_url)
     assert isinstance(value, dict)
     return {**value, **overrides}
 

@@ -30,7 +30,7 @@ def fake() -> Iterator[FakeGitHub]:
     """A running fake; the test fails if a request or an answer does not fit GitHub's description."""
     with FakeGitHub(new_state()) as running:
         yield running
-        assert running.state.violations == []
+    assert running.state.violations == []
 
 
 @pytest.fixture

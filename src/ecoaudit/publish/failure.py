@@ -35,12 +35,14 @@ class ApiFailure(Exception):
 def translated(clock: Callable[[], float]) -> Iterator[None]:
     """Turn what PyGithub and requests raise inside the block into `ApiFailure`; `clock` gives Unix seconds."""
     import requests
-    from github import GithubException
+    from github import BadAttributeException, GithubException
 
     try:
         yield
     except GithubException as error:
         raise _from_answer(error.status, error.data, error.headers or {}, clock()) from error
+    except BadAttributeException as error:
+        raise ApiFailure(Kind.REFUSED, f"the answer does not have the described shape: {error}") from error
     except requests.Timeout as error:
         raise ApiFailure(Kind.UNSETTLED, "the server did not answer in time") from error
     except requests.RequestException as error:
