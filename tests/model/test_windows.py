@@ -1,0 +1,153 @@
+"""Job and training windows, phases, clocks, and attempts of one run."""
+
+import numpy as np
+import pytest
+
+from ecoaudit.ingest.records import Phase
+from ecoaudit.model.audit import Audit
+from model.runs import START, audit, constant, described, meter, mlperf_result, telemetry, training
+
+T = np.arange(0.0, 1001.0)
+
+
+def seconds(found: Audit) -> tuple[float | None, float | None]:
+    job, run = found.windows.job, found.windows.training
+    return (job.duration_s if job else None, run.duration_s if run else None)
+
+
+def busy(start: float, end: float):  # type: ignore[no-untyped-def]
+    """Return a signal of 600 W between two times and 70 W outside."""
+    return lambda t: np.where((t >= start) & (t < end), 600.0, 70.0)
+
+
+def test_the_job_is_the_recording_and_training_the_logged_steps() -> None:
+    found = audit(telemetry=[telemetry([constant(600.0)], T)], training=[training(100.0, 900.0)])
+    assert seconds(found) == pytest.approx((1000.0, 800.0))
+    assert found.energy.levels.L2 and found.energy.levels.L2.gpu and found.energy.training
+    assert found.energy.levels.L2.gpu.value == pytest.approx(600.0 * 1000 / 3.6e6)
+    assert found.energy.training.value.value == pytest.approx(600.0 * 800 / 3.6e6)
+
+
+def test_an_mlperf_run_has_one_window_and_both_take_it() -> None:
+    wall = meter(constant(7000.0), np.arange(-60.0, 400.0))
+    found = audit(meters=[wall], training=[mlperf_result(300.0)], systems=[described()])
+    assert seconds(found) == (300.0, 300.0)
+
+
+def test_telemetry_alone_is_the_whole_file_and_idle_ends_are_told() -> None:
+    found = audit(telemetry=[telemetry([busy(200.0, 900.0)], T)])
+    assert seconds(found) == (1000.0, 1000.0)
+    assert any("200 s at its start and 101 s at its end" in text for text in found.quality.warnings)
+    steady = audit(telemetry=[telemetry([busy(10.0, 990.0)], T)])
+    assert not any("idle" in text for text in steady.quality.warnings)
+
+
+def test_a_foreign_recording_that_goes_on_is_cut_to_the_process() -> None:
+    log = telemetry([busy(100.0, 300.0)], T, log_format="nvidia_smi_csv")
+    run = training(110.0, 290.0, job_start_s=START + 100.0, job_end_s=START + 300.0)
+    found = audit(telemetry=[log], training=[run])
+    assert seconds(found) == pytest.approx((200.0, 180.0))
+    assert any("left out of the job" in text for text in found.quality.warnings)
+    own = audit(telemetry=[telemetry([busy(100.0, 300.0)], T)], training=[run])
+    assert seconds(own)[0] == pytest.approx(1000.0)
+
+
+def test_a_log_without_a_clock_is_placed_by_phase_events() -> None:
+    log = telemetry([busy(200.0, 800.0)], T, events=[(0.0, "idle"), (200.0, "train"), (800.0, "idle")])
+    found = audit(telemetry=[log], training=[training(None, None, runtime_s=600.0, tokens=6e6)])
+    assert seconds(found) == pytest.approx((1000.0, 600.0))
+    assert found.energy.training
+    assert found.energy.training.value.value == pytest.approx(600.0 * 600 / 3.6e6, rel=1e-3)
+
+
+def test_a_log_without_a_clock_is_else_placed_where_the_boards_drew_most() -> None:
+    found = audit(
+        telemetry=[telemetry([busy(200.0, 800.0)], T)], training=[training(None, None, runtime_s=600.0, tokens=6e6)]
+    )
+    assert seconds(found) == pytest.approx((1000.0, 600.0))
+    assert found.energy.training
+    assert found.energy.training.value.value == pytest.approx(600.0 * 600 / 3.6e6, rel=5e-3)
+    assert any("has no clock" in text for text in found.quality.warnings)
+
+
+def test_local_time_is_moved_by_whole_half_hours_onto_the_recording() -> None:
+    run = training(100.0 + 7200.0, 900.0 + 7200.0, clock="naive")
+    found = audit(telemetry=[telemetry([constant(600.0)], T)], training=[run])
+    assert seconds(found) == pytest.approx((1000.0, 800.0))
+    assert any("-2 h" in text for text in found.quality.warnings)
+
+
+def test_logs_of_different_days_are_not_forced_together() -> None:
+    run = training(90_000.0, 90_800.0, tokens=1e6)
+    found = audit(telemetry=[telemetry([constant(600.0)], T)], training=[run])
+    assert seconds(found) == pytest.approx((1000.0, 1000.0))
+    assert any("do not meet" in text for text in found.quality.warnings)
+
+
+def test_phases_add_up_to_the_job() -> None:
+    events = [
+        (0.0, "idle"),
+        (50.0, "train"),
+        (400.0, "eval"),
+        (450.0, "train"),
+        (900.0, "checkpoint"),
+        (920.5, "train"),
+    ]
+    found = audit(telemetry=[telemetry([lambda t: 300.0 + 0.3 * t] * 8, T, events=events)])
+    assert found.energy.headline
+    assert sum(p.energy.value for p in found.energy.phases) == pytest.approx(found.energy.headline.value.value)
+    assert sum(p.duration_s for p in found.energy.phases) == pytest.approx(1000.0)
+
+
+def test_the_logs_phases_serve_where_the_recorder_has_none() -> None:
+    run = training(0.0, 1000.0, phases=(Phase("eval", START + 100.0, START + 150.0),))
+    found = audit(telemetry=[telemetry([constant(600.0)] * 8, T)], training=[run])
+    parts = {p.name: p.duration_s for p in found.energy.phases}
+    assert parts == pytest.approx({"eval": 50.0, "other": 950.0})
+
+
+def test_attempts_are_added_up_and_repeated_steps_count_once() -> None:
+    first = training(0.0, 400.0, first_step=1, last_step=40, step_count=40, tokens=4000.0, samples=40.0)
+    second = training(500.0, 1000.0, first_step=31, last_step=80, step_count=50, tokens=5000.0, samples=50.0)
+    found = audit(telemetry=[telemetry([constant(600.0)], T)], training=[second, first])
+    assert found.training.steps == 80
+    assert found.training.tokens == pytest.approx(8000.0)
+    assert (found.training.rework_steps, found.training.rework_tokens) == (10, pytest.approx(1000.0))
+    assert seconds(found)[1] == pytest.approx(1000.0)
+
+
+def test_several_logs_of_one_run_fill_each_other() -> None:
+    console = training(100.0, 900.0, step_count=80)
+    state = training(None, None, framework="HF Trainer", tokens=8e6, params=7e9, runtime_s=800.0)
+    found = audit(telemetry=[telemetry([constant(600.0)], T)], training=[state, console])
+    assert found.training.tokens == 8e6 and found.training.steps == 80
+    assert seconds(found)[1] == pytest.approx(800.0)
+
+
+def test_a_training_log_alone_still_gives_a_duration_and_l1() -> None:
+    found = audit(training=[training(None, None, runtime_s=3600.0, world_size=8)], systems=[described()])
+    assert found.run.duration_s == 3600.0
+    assert found.energy.levels.L1 and found.energy.levels.L1.gpu
+    assert found.energy.levels.L1.gpu.value == pytest.approx(5.6)
+    assert found.energy.headline and found.energy.headline.level == "L3"
+
+
+def test_nothing_at_all_is_an_audit_of_unknowns() -> None:
+    found = audit()
+    assert found.energy.headline is None
+    assert {"energy.levels.L1", "energy.levels.L2", "energy.levels.L3", "carbon.embodied", "cost.total"} <= set(
+        found.quality.unknown
+    )
+
+
+def test_the_timeline_holds_the_energy_of_the_job() -> None:
+    log = telemetry([lambda t: 300.0 + 0.3 * t] * 8, T, events=[(0.0, "train"), (500.0, "eval")])
+    found = audit(telemetry=[log])
+    points = found.timeline
+    step = points[1].t_s - points[0].t_s
+    assert len(points) <= 1000
+    assert found.energy.levels.L2 and found.energy.levels.L2.gpu
+    assert sum((p.gpu_w or 0.0) * step for p in points) == pytest.approx(
+        found.energy.levels.L2.gpu.value * 3.6e6, rel=1e-3
+    )
+    assert [p.phase for p in (points[0], points[-1])] == ["train", "eval"]

@@ -1,0 +1,104 @@
+"""FLOPs, MFU, energy per unit of work, and the stand beside metered runs."""
+
+import numpy as np
+import pytest
+
+from ecoaudit.model.efficiency import number_format
+from ecoaudit.model.flops import BENCHMARKS, count_work
+from model.runs import audit, constant, described, meter, mlperf_result, telemetry, training
+
+HOUR = np.arange(0.0, 3601.0)
+NODE = telemetry([constant(600.0)] * 8, HOUR)
+
+
+def test_flops_per_token_of_known_models() -> None:
+    assert BENCHMARKS["gpt3"].flops_per_token() == pytest.approx(6 * 174.6e9 + 6 * 96 * 12288 * 2048)
+    lora = BENCHMARKS["llama2_70b_lora"]
+    assert lora.flops_per_token() == pytest.approx(4 * 68.98e9 + 6 * 80 * 8192 * 8192)
+
+
+def test_a_benchmarks_shape_goes_first_and_lora_is_4n() -> None:
+    work = count_work(mlperf_result(100.0, samples=1000.0), 8)
+    assert work.tokens == 1000.0 * 8192
+    assert work.flops is not None and work.flops.value == pytest.approx(
+        8.192e6 * BENCHMARKS["llama2_70b_lora"].flops_per_token()
+    )
+
+
+def test_attention_is_guessed_from_the_parameters_with_doubt() -> None:
+    """LLaMA 7B (L = 32, h = 4096, s = 4096): the guess of 6Lhs lies within a tenth of the truth."""
+    work = count_work(training(tokens=1e9, params=6.738e9, sequence_length=4096), 8)
+    truth = 1e9 * (6 * 6.738e9 + 6 * 32 * 4096 * 4096)
+    assert work.flops is not None
+    low, high = work.flops.interval()
+    assert work.flops.value == pytest.approx(truth, rel=0.01)
+    assert low < truth < high
+
+
+def test_hardware_flops_are_not_model_flops() -> None:
+    recomputed = training(tokens=1e9, params=7e9, flops=9e19, flops_kind="hardware")
+    work = count_work(recomputed, 8)
+    assert work.flops is not None and work.flops.value == pytest.approx(4.2e19)
+
+
+def test_unknown_work_is_unknown() -> None:
+    found = audit(telemetry=[NODE], training=[training(0.0, 3600.0, step_count=100)])
+    assert found.training.flops is None and found.training.mfu is None
+    assert found.efficiency.j_per_token is None and found.efficiency.j_per_step is not None
+    assert {"training.mfu", "efficiency.j_per_token", "efficiency.pj_per_flop"} <= set(found.quality.unknown)
+
+
+def test_mfu_is_model_flops_over_the_dense_peak() -> None:
+    run = training(0.0, 3600.0, tokens=1e9, params=7e9, precision="bf16")
+    found = audit(telemetry=[NODE], training=[run])
+    assert found.training.mfu is not None
+    assert found.training.mfu.value == pytest.approx(4.2e19 / (3600 * 8 * 989.4e12), rel=1e-3)
+
+
+def test_energy_per_unit_is_the_training_windows_at_the_node() -> None:
+    run = training(600.0, 3000.0, tokens=1e8, samples=1e5, step_count=1000)
+    found = audit(telemetry=[NODE], training=[run])
+    node_j = 2400.0 * (1900.0 + 1.12 * 8 * 600.0)
+    eff = found.efficiency
+    assert eff.boundary == "node" and eff.j_per_token and eff.j_per_sample and eff.j_per_step
+    assert eff.j_per_token.value == pytest.approx(node_j / 1e8)
+    assert eff.j_per_sample.value == pytest.approx(node_j / 1e5)
+    assert eff.j_per_step.value == pytest.approx(node_j / 1000)
+
+
+def test_without_a_node_figure_energy_per_unit_is_the_boards_and_no_ratio_is_made() -> None:
+    log = telemetry([constant(300.0)], HOUR, gpu="NVIDIA GeForce RTX 4090", limit_w=450.0)
+    found = audit(telemetry=[log], training=[training(0.0, 3600.0, tokens=1e8, params=1e9)])
+    assert found.efficiency.boundary == "gpu"
+    assert found.efficiency.reference is None and found.efficiency.ratio_to_reference is None
+
+
+def test_an_fp8_reference_beside_a_bf16_run_is_shown_not_ranked() -> None:
+    run = training(0.0, 3600.0, tokens=1e9, params=7e9, precision="bf16")
+    eff = (found := audit(telemetry=[NODE], training=[run])).efficiency
+    assert eff.reference and eff.reference.format == "fp8" and "gpt3" in eff.reference.name
+    assert eff.ratio_to_reference is None
+    assert "not ranked" in found.quality.unknown["efficiency.ratio_to_reference"]
+
+
+def test_the_reference_is_joules_per_flop_times_this_runs_flops() -> None:
+    run = training(0.0, 3600.0, tokens=1e9, params=7e9, precision="fp8")
+    eff = audit(telemetry=[NODE], training=[run]).efficiency
+    assert eff.reference and eff.reference.j_per_token and eff.pj_per_flop and eff.ratio_to_reference
+    assert eff.reference.j_per_token.value == pytest.approx(eff.reference.pj_per_flop.value * 1e-12 * 6 * 7e9)
+    assert eff.ratio_to_reference.value == pytest.approx(eff.pj_per_flop.value / eff.reference.pj_per_flop.value)
+
+
+def test_the_same_benchmark_is_its_own_reference() -> None:
+    wall = meter(constant(7158.8), np.arange(0.0, 1689.0))
+    run = mlperf_result(1688.0, samples=1688.0 * 7158.8 / 3933.4)
+    eff = audit(meters=[wall], training=[run], systems=[described(name="x")]).efficiency
+    assert eff.ratio_to_reference and eff.ratio_to_reference.value == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("bf16-mixed", "bf16"), ("FP8 hybrid", "fp8"), ("torch.float16", "fp16"), (None, None), ("32", None)],
+)
+def test_number_formats_as_logs_name_them(text: str | None, name: str | None) -> None:
+    assert number_format(text) == name
