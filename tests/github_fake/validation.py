@@ -56,11 +56,11 @@ def fill(name: str, overrides: Mapping[str, Any], base_url: str) -> dict[str, An
 def _filled(schema: Mapping[str, Any], base_url: str) -> Any:
     if "$ref" in schema:
         return _filled(description()["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]], base_url)
+    for word in ("allOf", "oneOf", "anyOf"):
+        if word in schema:  # the validator takes null for none of the alternatives, nullable or not
+            return _filled(schema[word][0], base_url)
     if schema.get("nullable"):
         return None
-    for word in ("allOf", "oneOf", "anyOf"):
-        if word in schema:
-            return _filled(schema[word][0], base_url)
     if "enum" in schema:
         return schema["enum"][0]
     match schema.get("type"):
