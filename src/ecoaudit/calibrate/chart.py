@@ -41,7 +41,7 @@ def svg(evaluation: Evaluation) -> str:
                 [o.error_percent for _, o in rows], [i for i, _ in rows], marker=marker, s=22, color=colour, label=name
             )
         axes.set_yticks(range(len(groups)), [label(group) for group in groups])
-        axes.set_xlabel("prediction against meter, % (node energy, AC; the group's operator left out of the fit)")
+        axes.set_xlabel("error of predicted node energy, %; the group's operator left out")
         axes.grid(axis="x", linewidth=0.4, alpha=0.6)
         axes.spines[["top", "right"]].set_visible(False)
         figure.legend(loc="outside lower center", ncols=2, frameon=False)

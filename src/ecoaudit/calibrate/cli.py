@@ -86,11 +86,13 @@ def _mlperf(
     meter_boundary: Literal["ac", "dc"] | None,
     as_json: bool,
 ) -> None:
-    from ecoaudit.calibrate import fidelity, heldout, listing
+    from ecoaudit.calibrate import heldout, listing, scoreboard
+    from ecoaudit.calibrate.fits import at_ac
     from ecoaudit.calibrate.fits import groups as fit_groups
+    from ecoaudit.calibrate.tables import bundled_runs
 
     runs, skipped = _runs(paths, round_name, meter_boundary)
-    groups = fit_groups(runs)
+    groups = fit_groups(runs, bundled_runs())
     if not groups:
         reasons = "; ".join(dict.fromkeys([*(run.excluded for run in runs if run.excluded), *skipped]))
         raise EcoauditError(
@@ -98,7 +100,7 @@ def _mlperf(
             where=", ".join(map(str, paths)),
             fix="give folders that hold SUBMITTER/results/SYSTEM/BENCHMARK/power/",
         )
-    evaluation = heldout.evaluate(fidelity.groups_of(groups)) if evaluate or tables else None
+    evaluation = heldout.evaluate(at_ac(groups)) if evaluate or tables else None
     if output is not None:
         _write(output, _rendered(output, groups, runs, skipped, evaluation if evaluate else None))
     if tables is not None and evaluation is not None:
@@ -115,7 +117,7 @@ def _mlperf(
         if told:
             click.echo(f"\nLeft out and handled, run by run:\n{told}")
     if evaluate and evaluation is not None:
-        click.echo(("\n" if paths else "") + fidelity.table_text(evaluation))
+        click.echo(("\n" if paths else "") + scoreboard.table_text(evaluation))
 
 
 def _runs(
@@ -138,7 +140,14 @@ def _runs(
     folders = [path for path in paths if not path.is_file()]
     if not folders:
         return runs, ()
-    found = extract(folders, load().find_gpu, round_name=round_name, boundary=meter_boundary, progress=_progress)
+    found = extract(
+        folders,
+        load().find_gpu,
+        round_name=round_name,
+        boundary=meter_boundary,
+        known=bundled_runs(),
+        progress=_progress,
+    )
     return [*runs, *found.runs], found.skipped
 
 

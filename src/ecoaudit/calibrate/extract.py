@@ -15,10 +15,11 @@ import numpy as np
 from msgspec.structs import replace
 
 from ecoaudit.calibrate import checkout, official, window
-from ecoaudit.calibrate.mllog import Event, events
+from ecoaudit.calibrate.mllog import events
+from ecoaudit.calibrate.resultlog import ResultLog, read_result
 from ecoaudit.calibrate.runs import MeterBoundary, MeteredRun, citation
 from ecoaudit.calibrate.saturated import Rate, serves, with_saturated
-from ecoaudit.calibrate.workloads import LANGUAGE_MODELS, RESULT_KEYS, flops_per_sample, samples, workload_name
+from ecoaudit.calibrate.workloads import LANGUAGE_MODELS, flops_per_sample, workload_name
 from ecoaudit.ingest.records import FloatArray
 from ecoaudit.reference.types import Gpu
 
@@ -44,32 +45,19 @@ class Found:
     skipped: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """What a result log says: the window in s, status, samples and how it names itself."""
-
-    start_ms: int
-    stop_ms: int
-    status: str
-    workload: str
-    samples: float | None
-
-    @property
-    def duration_s(self) -> float:
-        return (self.stop_ms - self.start_ms) / 1000.0
-
-
 def extract(
     paths: Sequence[Path],
     find_gpu: FindGpu,
     *,
     round_name: str | None = None,
     boundary: MeterBoundary | None = None,
+    known: Sequence[MeteredRun] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> Found:
     """Return the metered runs at or below `paths`; `find_gpu` resolves an accelerator's name.
 
-    `boundary` is used where the logs do not tell AC from DC. Raises `EcoauditError` for a path that cannot be read.
+    `boundary` is used where the logs do not tell AC from DC; `known` are other runs that lend the throughput of a
+    saturated node where no submission at `paths` shows it. Raises `EcoauditError` for a path that cannot be read.
     """
     benchmarks = checkout.find_benchmarks(paths, round_name)
     runs: list[MeteredRun] = []
@@ -97,7 +85,7 @@ def extract(
                     runs.append(run)
         rates.extend(_rates(benchmark, sheet, gpu))
     marked = _without_repeats(runs)
-    return Found(runs=tuple(with_saturated(run, rates) for run in marked), skipped=tuple(skipped))
+    return Found(runs=tuple(with_saturated(run, rates, known) for run in marked), skipped=tuple(skipped))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +101,7 @@ class _Reader:
     def read(self, result: Path, folder: Path) -> MeteredRun | str:
         """Return the metered run, or why it cannot be read at all."""
         source = self.benchmark.source(folder)
-        log = _result(result, self.benchmark.folder.name)
+        log = read_result(result, self.benchmark.folder.name)
         if isinstance(log, str):
             return f"{source}: {log}"
         node_files = sorted(folder.glob("node_*.txt"), key=_trailing_number)
@@ -222,7 +210,7 @@ def power_log(path: Path) -> official.PowerLog:
 
 
 def _node_readings(
-    nodes: Sequence[official.PowerLog], log: _Result, notes: list[str], excluded: list[str]
+    nodes: Sequence[official.PowerLog], log: ResultLog, notes: list[str], excluded: list[str]
 ) -> _Readings:
     """Integrate every node over the run's window; what is odd goes to `notes`, what forbids a fit to `excluded`."""
     start_s, stop_s = log.start_ms / 1000.0, log.stop_ms / 1000.0
@@ -281,7 +269,9 @@ def _observations(
         yield f"node clocks moved by {', '.join(f'{offset / 3600:+.1f} h' for offset in sorted(offsets))}"
 
 
-def _network(switches: Sequence[official.PowerLog], log: _Result, notes: list[str]) -> tuple[float | None, str | None]:
+def _network(
+    switches: Sequence[official.PowerLog], log: ResultLog, notes: list[str]
+) -> tuple[float | None, str | None]:
     """Return the switches' power in W over the run and how it is known, (None, None) without switch logs."""
     start_s, stop_s = log.start_ms / 1000.0, log.stop_ms / 1000.0
     total, kinds = 0.0, set()
@@ -299,25 +289,6 @@ def _network(switches: Sequence[official.PowerLog], log: _Result, notes: list[st
     return (total, "+".join(sorted(kinds))) if kinds else (None, None)
 
 
-def _result(path: Path, folder_name: str) -> _Result | str:
-    """Return what the result log says, or why it is of no use; a rank's log lines of all ranks count once."""
-    found = list(events(path, RESULT_KEYS))
-    starts = [e.time_ms for e in found if e.key == "run_start"]
-    stops = [e for e in found if e.key == "run_stop"]
-    if not starts or not stops:
-        return "the result log has no run_start or no run_stop"
-    start, stop = min(starts), max(e.time_ms for e in stops)
-    if stop <= start:
-        return "run_stop is not after run_start"
-    statuses = [str(s) for e in stops if (s := e.detail("status")) is not None]
-    workload = workload_name(_text(found, "submission_benchmark") or folder_name)
-    return _Result(int(start), int(stop), statuses[-1] if statuses else "success", workload, samples(workload, found))
-
-
-def _text(found: Sequence[Event], key: str) -> str | None:
-    return next((str(e.value) for e in found if e.key == key and e.value), None)
-
-
 def _rates(benchmark: checkout.Benchmark, sheet: checkout.SystemSheet, gpu: Gpu) -> Iterable[Rate]:
     """Yield the submission's median throughput a node, where it can serve as the rate of a saturated node."""
     workload = workload_name(benchmark.folder.name)
@@ -325,8 +296,8 @@ def _rates(benchmark: checkout.Benchmark, sheet: checkout.SystemSheet, gpu: Gpu)
         return
     per_node = []
     for path in benchmark.results:
-        log = _result(path, benchmark.folder.name)
-        if isinstance(log, _Result) and log.status == "success" and log.samples:
+        log = read_result(path, benchmark.folder.name)
+        if isinstance(log, ResultLog) and log.status == "success" and log.samples:
             workload = log.workload
             per_node.append(log.samples / log.duration_s / sheet.nodes)
     if per_node:

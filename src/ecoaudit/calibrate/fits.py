@@ -9,7 +9,7 @@ relative to one saturated node. alpha belongs to its u and to its P_static; it i
 import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ecoaudit.calibrate import official
 from ecoaudit.calibrate.runs import MeterBoundary, MeteredRun, by_key, distinct_runs
@@ -31,11 +31,15 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class StaticPower:
-    """P_static of a system at a boundary in W with its standard error and the groups of runs that show it."""
+    """P_static of a system at a boundary in W with its standard error and the groups of runs that show it.
+
+    `borrowed` says that it comes from other runs of the same system.
+    """
 
     value_w: float
     se_w: float
     groups: int
+    borrowed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,16 +97,25 @@ class Group:
         return None if rule is None else self.official_v40_j if rule == "v4.0" else self.official_v41_j
 
 
-def groups(runs: Iterable[MeteredRun]) -> list[Group]:
-    """Return one group for each (round, operator, system, workload, nodes, boundary) that has a used run."""
+def groups(runs: Iterable[MeteredRun], known: Sequence[MeteredRun] = ()) -> list[Group]:
+    """Return one group for each (round, operator, system, workload, nodes, boundary) that has a used run.
+
+    `known` are other runs: a system whose runs here never stall takes its P_static from them.
+    """
     table = list(runs)
-    static = static_powers(table)
+    borrowed = {key: replace(static, borrowed=True) for key, static in static_powers(known).items()}
+    static = borrowed | static_powers(table)
     found = []
     for _, members in by_key(table, _group_key):
         used = [run for run in members if run.used and run.mean_node_w is not None]
         if used:
             found.append(_group(members, used, static.get(_system_key(members[0]))))
     return found
+
+
+def at_ac(found: Iterable[Group]) -> list[Group]:
+    """Return the groups metered at AC, the boundary that node power is defined at."""
+    return [group for group in found if group.boundary == "ac"]
 
 
 def static_powers(runs: Sequence[MeteredRun]) -> dict[tuple[str | int, ...], StaticPower]:

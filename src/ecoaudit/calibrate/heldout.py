@@ -69,12 +69,12 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Every outcome of every model, and the groups that no split could test."""
+    """Every outcome of every model, and the groups without a partner by (split, P_static known)."""
 
     groups: tuple[Group, ...]
     outcomes: tuple[Outcome, ...]
     models: tuple[Model, ...]
-    untested: tuple[str, ...]
+    untested: tuple[tuple[Split, bool, Group], ...]
 
     def of(self, model: str, split: Split, static_known: bool) -> list[Outcome]:
         """Return the outcomes of one cell of the table."""
@@ -101,14 +101,13 @@ def evaluate(groups: Sequence[Group]) -> Evaluation:
     """Run every model over every split and column. A held-out group without a partner is listed, not an error."""
     rivals = models()
     outcomes: list[Outcome] = []
-    untested: list[str] = []
+    untested: list[tuple[Split, bool, Group]] = []
     for split in SPLITS:
         for target in groups:
             for static_known in (True, False):
                 training = training_groups(groups, target, split, static_known)
                 if not training:
-                    column = "P_static known" if static_known else "P_static not known"
-                    untested.append(f"leave-one-{split}-out, {column}: {label(target)} has no partner")
+                    untested.append((split, static_known, target))
                     continue
                 for model in rivals:
                     prediction = model.predict(training, target, static_known)

@@ -27,7 +27,7 @@ def table_text(groups: Sequence[Group]) -> str:
                 str(g.runs),
                 f"{g.mean_node_w:.0f}",
                 f"{g.run_sd_w:.0f}",
-                f"{g.static.value_w:.0f} +- {g.static.se_w:.0f}" if g.static else "-",
+                _static(g),
                 *(_estimate(e) for e in (g.alpha_one, g.alpha_mfu, g.alpha_throughput)),
                 f"{g.u:.3f}" if g.u is not None else "-",
             ]
@@ -36,7 +36,8 @@ def table_text(groups: Sequence[Group]) -> str:
             [label(g), g.boundary.upper(), str(g.official_runs), f"{g.scaling_factor:.6f}", energy, rule]
             for energy, rule in _official(g)
         )
-    return f"{_aligned(fits)}\n\nOfficial MLPerf energy (whole joules)\n{_aligned(energies)}\n\n({DISCLAIMER})"
+    notes = "".join(f"\n{note}" for note in _static_notes(groups))
+    return f"{_aligned(fits)}{notes}\n\nOfficial MLPerf energy (whole joules)\n{_aligned(energies)}\n\n({DISCLAIMER})"
 
 
 def exclusions_text(runs: Sequence[MeteredRun], skipped: Sequence[str]) -> str:
@@ -118,7 +119,10 @@ def _evaluation(evaluation: Evaluation) -> dict[str, Any]:
         "winner_p_static_known": evaluation.winner(static_known=True),
         "winner_p_static_not_known": evaluation.winner(static_known=False),
         "cells": cells,
-        "without_partner": list(evaluation.untested),
+        "without_partner": [
+            {"split": f"leave one {split} out", "p_static_known": static_known, "group": label(group)}
+            for split, static_known, group in evaluation.untested
+        ],
     }
 
 
@@ -140,6 +144,7 @@ def _row(g: Group) -> dict[str, Any]:
         "mean_node_w_sd": round(g.run_sd_w, 1),
         "static_w": round(g.static.value_w, 1) if g.static else None,
         "static_w_se": round(g.static.se_w, 1) if g.static else None,
+        "static_from": ("bundled runs of the system" if g.static.borrowed else "these runs") if g.static else None,
         "u": _rounded(g.u),
         "mfu": _rounded(g.mfu),
     }
@@ -162,6 +167,20 @@ def _row(g: Group) -> dict[str, Any]:
         "note": DISCLAIMER,
     }
     return row
+
+
+def _static(g: Group) -> str:
+    if g.static is None:
+        return "-"
+    return f"{g.static.value_w:.0f} +- {g.static.se_w:.0f}{' *' if g.static.borrowed else ''}"
+
+
+def _static_notes(groups: Sequence[Group]) -> Iterable[str]:
+    """Yield what a reader must know of P_static: borrowed from bundled runs, or not known at all."""
+    if any(g.static is not None and g.static.borrowed for g in groups):
+        yield "* these runs never stall: P_static of the same system from the bundled run table"
+    if any(g.static is None for g in groups):
+        yield "- P_static: these runs never stall and the system is not in the bundled table: alpha is not fitted"
 
 
 def _official(g: Group) -> list[tuple[str, str]]:

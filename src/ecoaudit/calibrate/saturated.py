@@ -29,15 +29,16 @@ def serves(workload: str, nodes: int) -> bool:
     return nodes == 1 or workload in _NEVER_ON_ONE_NODE
 
 
-def with_saturated(run: MeteredRun, rates: Sequence[Rate]) -> MeteredRun:
+def with_saturated(run: MeteredRun, rates: Sequence[Rate], known: Sequence[MeteredRun] = ()) -> MeteredRun:
     """Return the run with the throughput of one saturated node: other submitters' median, the same round first.
 
     The run's own operator comes last, so that a test that holds this operator out does not look at its other runs.
+    Where no rate fits, a run in `known` of the same GPU and workload lends its reference, the same round first.
     """
     fitting = [rate for rate in rates if rate.gpu == run.gpu and rate.workload == run.workload]
     fewest = min((rate.nodes for rate in fitting), default=run.nodes)
     if not fitting or fewest >= run.nodes > 1:
-        return run
+        return _lent(run, known)
     fitting = [rate for rate in fitting if rate.nodes == fewest]
     others = [rate for rate in fitting if rate.submitter != run.operator]
     chosen = [rate for rate in others if rate.round == run.round] or others or fitting
@@ -48,4 +49,18 @@ def with_saturated(run: MeteredRun, rates: Sequence[Rate]) -> MeteredRun:
         run,
         saturated_samples_per_s=statistics.median(rate.per_node for rate in chosen),
         saturated_source=f"{rounds} {size}: {names}",
+    )
+
+
+def _lent(run: MeteredRun, known: Sequence[MeteredRun]) -> MeteredRun:
+    fitting = [
+        other
+        for other in known
+        if other.gpu == run.gpu and other.workload == run.workload and other.saturated_samples_per_s
+    ]
+    if not fitting:
+        return run
+    lender = next((other for other in fitting if other.round == run.round), fitting[0])
+    return replace(
+        run, saturated_samples_per_s=lender.saturated_samples_per_s, saturated_source=lender.saturated_source
     )
