@@ -41,7 +41,7 @@ def test_a_zone_of_a_large_country_has_its_own_figure_and_the_countrys_beside_it
 
 def test_a_country_that_stands_in_for_a_zone_is_wider() -> None:
     stockholm = load().grid(region="aws:eu-north-1")
-    assert (stockholm.zone, stockholm.stand_in) == ("SE", True)
+    assert (stockholm.zone, stockholm.name, stockholm.stand_in) == ("SE-SE3", "Sweden", True)
     assert stockholm.high / stockholm.g_per_kwh == pytest.approx(1.25)
     zone = next(other for other in stockholm.alternatives if other.zone == "SE-SE3" and other.basis == "lifecycle")
     assert stockholm.low < zone.g_per_kwh < stockholm.high

@@ -133,9 +133,7 @@ def _entry(row: rows.Row) -> _Entry:
         citation=rows.citation(row),
         embodied_kgco2e=rows.optional(row, "embodied_kgco2e"),
         embodied_citation=rows.citation(row, "embodied_") if row["embodied_source"] else None,
-        idle_citation=rows.citation({**row, "idle_year": "2023-2026", "idle_licence": "facts"}, "idle_")
-        if row["idle_source"]
-        else None,
+        idle_citation=rows.citation(row, "idle_") if row["idle_source"] else None,
         default_limit_w=rows.optional(row, "default_limit_w"),
     )
     return _Entry(

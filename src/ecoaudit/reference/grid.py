@@ -89,7 +89,7 @@ class GridTable:
     def _stand_in(self, zone: str) -> GridFactor:
         country = zone.split("-", maxsplit=1)[0]
         factor = self._factor(self._rows[country][0], stand_in=True)
-        return self._with_alternatives(factor, zone)
+        return replace(self._with_alternatives(factor, zone), zone=zone)
 
     def _has_parts(self, country: str) -> bool:
         return any(zone.startswith(f"{country}-") for zone in self._rows)
@@ -177,7 +177,5 @@ def _region(row: rows.Row) -> Region:
         market_based_g_per_kwh=rows.optional(row, "market_based_g_per_kwh"),
         cfe_share=rows.optional(row, "cfe_share"),
         cfe_kind=rows.text(row, "cfe_kind"),  # type: ignore[arg-type]
-        cfe_citation=rows.citation({**row, "cfe_licence": "facts (provider disclosure)"}, "cfe_")
-        if row["cfe_source"]
-        else None,
+        cfe_citation=rows.citation(row, "cfe_") if row["cfe_source"] else None,
     )

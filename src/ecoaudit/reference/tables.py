@@ -140,8 +140,8 @@ def _named(what: str, name: str, by_name: dict[str, T]) -> T:
     wanted = name.strip().lower()
     if wanted in by_name:
         return by_name[wanted]
-    near = difflib.get_close_matches(wanted, by_name, n=3, cutoff=0.4)
-    fix = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(list(by_name)[:5])} and others"
+    near = difflib.get_close_matches(wanted, by_name, n=3)
+    fix = f"did you mean {' or '.join(near)}?" if near else f"some are {', '.join(list(by_name)[:8])}"
     raise EcoauditError(f"unknown {what} {name!r}", fix=fix)
 
 

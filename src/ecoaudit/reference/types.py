@@ -63,7 +63,7 @@ class GridFactor:
     """Annual average intensity of a zone in gCO2e/kWh with its 90 % interval.
 
     `basis` is lifecycle, direct or marginal: three quantities that are never mixed. `stand_in` is true where a country
-    stands in for one of its zones; the interval is wider there.
+    (`name`) stands in for one of its zones (`zone`); the interval is wider there.
     """
 
     zone: str
