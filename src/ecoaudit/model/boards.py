@@ -10,7 +10,8 @@ from ecoaudit.model.hardware import UNNAMED, System
 from ecoaudit.model.inputs import Tables
 from ecoaudit.model.nodes import GpuReading
 from ecoaudit.model.notes import Notes
-from ecoaudit.model.uncertainty import Uncertain, exact, factor, total
+from ecoaudit.model.reduce import POWER_BIN_W
+from ecoaudit.model.uncertainty import Z90, Uncertain, exact, factor, relative, total
 from ecoaudit.quantity import Basis
 from ecoaudit.reference.types import Gpu
 
@@ -18,6 +19,9 @@ MOSTLY_FILLED = 0.05
 """Above this share of GPU-time filled without a counter the energy is modelled, not measured."""
 SPARE_GAIN = 0.02
 """Independent part of a board's sensor error, 90 % (Yang et al., arXiv 2312.02741: sd 1.2 % between boards)."""
+LAG_S = {"counter": 0.1, "instant": 0.1, "average": 1.0, "unspecified": 1.0}
+"""How far a reading may lie behind the board: counter and instant power update every 0.1 s, averaged power is the mean
+of the last second (NVML documentation; Yang et al.)."""
 BELOW_LIMIT = 0.35
 ABOVE_LIMIT = 1.02
 """Mean board power over a training run against its limit, 90 %: judgement from published runs (0.4 to 0.95)."""
@@ -35,7 +39,10 @@ def gain(gpu: Gpu | None, name: str) -> Uncertain:
 
 @dataclass(frozen=True, slots=True)
 class ModelEnergy:
-    """Energy read and filled (J by segment) of all boards of one model, and the range the filling may have."""
+    """Energy read and filled (J by segment) of all boards of one model, and the range the filling may have.
+
+    `seconds` are the segments' lengths; `lag_s` and `noise` (relative, 90 %, for one second) are the sampling's.
+    """
 
     name: str
     gpu: Gpu | None
@@ -44,10 +51,13 @@ class ModelEnergy:
     spare_gain: float
     fill_low: float
     fill_high: float
+    seconds: FloatArray
+    lag_s: float
+    noise: float
 
     def joules(self, segments: "np.ndarray[tuple[int], np.dtype[np.bool_]]", *, with_gain: bool) -> Uncertain:
         """Return the energy of the chosen segments; without gain it is what the boards would read."""
-        energy = exact(float(self.read_j[segments].sum()))
+        energy = exact(float(self.read_j[segments].sum())) * self._sampling(float(self.seconds[segments].sum()))
         filled = float(self.filled_j[segments].sum())
         if filled > 0:
             energy = energy + filled * factor(
@@ -59,6 +69,16 @@ class ModelEnergy:
             )
             energy = energy * gain(self.gpu, self.name) * spare
         return energy
+
+    def _sampling(self, seconds: float) -> Uncertain:
+        """Return what reading a signal now and then may miss of its energy over `seconds`.
+
+        Its two ends are known to a lag of the field, and a mean of readings to their spread over the root of their
+        number (`noise` is that for one second); a counter has no such noise.
+        """
+        if seconds <= 0:
+            return exact(1.0)
+        return relative(f"sampling of {self.name}", min(1.0, self.lag_s / seconds + self.noise / seconds**0.5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +105,9 @@ class BoardEnergy:
         return whole
 
 
-def board_energy(readings: Sequence[GpuReading], tables: Tables, power_field: str, notes: Notes) -> BoardEnergy | None:
+def board_energy(
+    readings: Sequence[GpuReading], seconds: FloatArray, tables: Tables, power_field: str, notes: Notes
+) -> BoardEnergy | None:
     """Return L2 over the segments of the readings; gaps without a counter get the mean power of the board's own run.
 
     A board without any reading gets the mean of the others. None where no board was read for any length of time.
@@ -114,6 +136,9 @@ def board_energy(readings: Sequence[GpuReading], tables: Tables, power_field: st
                 spare_gain=SPARE_GAIN * float(np.sqrt((totals**2).sum()) / totals.sum()) if totals.sum() else 0.0,
                 fill_low=low,
                 fill_high=high,
+                seconds=seconds,
+                lag_s=LAG_S["counter" if all(r.energy.counter_share > 0.5 for r, _ in group) else power_field],
+                noise=max(_noise(r) for r, _ in group),
             )
         )
     time = sum(float(r.energy.read_s.sum() + r.energy.filled_s.sum()) for r in readings)
@@ -128,6 +153,17 @@ def board_energy(readings: Sequence[GpuReading], tables: Tables, power_field: st
         counters, f"NVML energy counter on {counters} of {len(readings)} GPUs, trapezoid of power ({power_field}) else"
     )
     return BoardEnergy(tuple(models), filled_share, 1.0 - filled_share - bridged / time, how)
+
+
+def _noise(reading: GpuReading) -> float:
+    """Return the relative 90 % error of one second's mean for a board read by power alone, 0 with a counter."""
+    seconds = reading.energy.power_seconds
+    if reading.energy.counter_share > 0.5 or reading.energy.step_s is None or seconds.sum() <= 0:
+        return 0.0
+    watts = (np.arange(seconds.size) + 0.5) * POWER_BIN_W
+    mean = float((watts * seconds).sum() / seconds.sum())
+    spread = float(np.sqrt((seconds * (watts - mean) ** 2).sum() / seconds.sum()))
+    return Z90 * spread / mean * float(np.sqrt(reading.energy.step_s))
 
 
 def _fill_range(

@@ -54,7 +54,7 @@ def build_audit(logs: RunLogs, site: Site, tables: Tables, options: ModelOptions
     read = _read(logs, options, tables, notes)
     duration_s = read.time.duration_s
     seconds = read.cuts.seconds if read.cuts else np.array([duration_s or 0.0])
-    boards = board_energy(read.gpus, tables, read.power_field, notes) if read.gpus else None
+    boards = board_energy(read.gpus, seconds, tables, read.power_field, notes) if read.gpus else None
     meters = _meters(logs, read, options, notes)
     ledger = Ledger(
         system=read.system,

@@ -3,37 +3,41 @@
 from ecoaudit.model.audit import Driver
 from ecoaudit.model.uncertainty import Uncertain, shares
 
+_JUDGEMENT = "judgement within physical limits, not fitted"
+
+# How a factor's name begins, the label it is shown under, and where its width comes from.
 _GROUPS = (
-    ("board gain", "GPU power sensors"),
-    ("board-to-board gain", "GPU power sensors"),
-    ("telemetry gaps", "gaps in the telemetry"),
-    ("node line prior", "node line (host power and slope, a prior)"),
-    ("calibration", "node line (user calibration)"),
-    ("stated host power", "stated host power"),
-    ("power supply efficiency", "power supply efficiency"),
-    ("base power", "assumed base power of the node"),
-    ("RAPL", "RAPL accuracy"),
-    ("node meter accuracy", "node meter accuracy"),
-    ("node meter gaps", "gaps in the node meter"),
-    ("switch meter", "network"),
-    ("stated switch power", "network"),
-    ("unknown utilisation", "utilisation, not known"),
-    ("throughput", "relative throughput"),
-    ("transfer of the node line", "transfer of the node line to this system"),
-    ("PUE", "PUE"),
-    ("load relative to the limit", "load relative to the limit"),
+    ("board gain", "GPU power sensors", "one gain for all boards of a model; Yang et al., arXiv 2312.02741"),
+    ("board-to-board gain", "GPU power sensors", "one gain for all boards of a model; Yang et al., arXiv 2312.02741"),
+    ("sampling of", "sampling of GPU power", "update period of the NVML field and spread between readings"),
+    ("telemetry gaps", "gaps in the telemetry", "from resident power to the limit while nothing was read"),
+    ("node line prior", "node line (host power and slope, a prior)", _JUDGEMENT),
+    ("calibration", "node line (user calibration)", "standard errors and held-out error of the calibration"),
+    ("stated host power", "stated host power", "given by the user, one figure for a varying load"),
+    ("power supply efficiency", "power supply efficiency", "efficiencies declared in MLPerf power logs"),
+    ("base power", "assumed base power of the node", _JUDGEMENT),
+    ("RAPL", "RAPL accuracy", _JUDGEMENT),
+    ("node meter accuracy", "node meter accuracy", "MLPerf Training power rules ask for 5 %"),
+    ("node meter gaps", "gaps in the node meter", "lowest to highest valid power of the run"),
+    ("switch meter", "network", "accuracy of the switch meter"),
+    ("stated switch power", "network", "a rating or an estimate"),
+    ("unknown utilisation", "utilisation, not known", _JUDGEMENT),
+    ("throughput", "relative throughput", "spread of the metered reference runs"),
+    ("transfer of the node line", "transfer of the node line to this system", "error on systems the fit has not seen"),
+    ("PUE", "PUE", "site, provider average or survey"),
+    ("load relative to the limit", "load relative to the limit", _JUDGEMENT),
 )
+_FITTED = ("node line (fitted coefficients)", "standard errors of the fit on published power logs")
 
 
 def drivers(result: Uncertain | None) -> list[Driver]:
-    """Return which sources of doubt drive the headline's interval, largest share first."""
+    """Return which sources of doubt drive the interval of `result`, largest share first."""
     if result is None:
         return []
-    groups: dict[str, list[str]] = {}
+    factors: dict[str, list[str]] = {}
+    sources: dict[str, str] = {}
     for name in sorted(result.factors):
-        label = next((label for start, label in _GROUPS if name.startswith(start)), "node line (fitted coefficients)")
-        groups.setdefault(label, []).append(name)
-    return [
-        Driver(name=label, share=share, source=", ".join(groups[label]))
-        for label, share in shares(result, groups).items()
-    ]
+        label, source = next(((label, text) for start, label, text in _GROUPS if name.startswith(start)), _FITTED)
+        factors.setdefault(label, []).append(name)
+        sources[label] = source
+    return [Driver(name=label, share=share, source=sources[label]) for label, share in shares(result, factors).items()]

@@ -101,6 +101,8 @@ def describe_system(
         world = training.world_size if training else None
         if world is not None and world > count:
             notes.warn(f"the training log tells of {world} GPUs, the telemetry of {count}: the others are not counted")
+        if world is not None and world < count:
+            notes.warn(f"the telemetry holds {count} GPUs, the training log tells of {world}: all {count} are counted")
         hosts = tuple(s.host for s in found if s.host) if all(s.host for s in found) else ()
         return System(
             boards=boards,

@@ -188,10 +188,6 @@ class Ledger:
             notes.null(
                 "energy.levels.L2", "the logs hold no GPU power and no GPU energy counter; use `ecoaudit record`"
             )
-        if self.boards is not None or self.static_w is not None:
-            only = "PUE and hosts are not part of board energy: node and facility are L3's and the meters'"
-            notes.null("energy.levels.L1.node", only)
-            notes.null("energy.levels.L2.node", only)
         if self.network is None:
             notes.null("energy.measured.network", "no switch log; give --network-power-w to include the network")
             if (self.system.nodes or 1) > 1:
@@ -218,6 +214,9 @@ def residual(ledger: Ledger, seen: bool, this_run: bool, held_out_percent: float
         return None
     percent = 100.0 * (l3.joules.value / meter.joules.value - 1.0)
     fitted = ledger.grounded.fitted_on
+    if ledger.grounded.basis is Basis.CALIBRATED:
+        note = "the user's own calibration: its held-out error is in the calibration file"
+        return Residual(level="L3", percent=percent, coefficient_seen="this system", note=note)
     if not fitted:
         return Residual(level="L3", percent=percent, coefficient_seen="nothing (a prior)", held_out_percent=percent)
     if not seen:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from itertools import pairwise
 
+from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest.records import TrainingLog
 from ecoaudit.model.notes import Notes
 
@@ -16,11 +17,20 @@ def combine(logs: Sequence[TrainingLog], notes: Notes) -> TrainingLog | None:
 
     Logs of one framework at different times are attempts: they are added up, and steps that a later attempt repeats
     count once (the rest is rework). Otherwise the logs describe the same work, and the one that tells most is used,
-    with the others filling what it does not say.
+    with the others filling what it does not say. Several MLPerf results are several runs: `EcoauditError`.
     """
     placed = sorted(logs, key=_telling, reverse=True)
     if not placed:
         return None
+    results = [log for log in placed if log.benchmark is not None and log.train_start_s is not None]
+    if len({log.train_start_s for log in results}) > 1:
+        raise EcoauditError(
+            f"{len(results)} MLPerf results among the inputs, each a run of its own",
+            where=results[0].source.path,
+            fix="audit one result file with its own power folder at a time",
+        )
+    if any(log.status == "aborted" for log in placed):
+        notes.warn("the training log says that the run was aborted: its energy is real, its result is not")
     best = placed[0]
     attempts = sorted(
         (log for log in placed if log.framework == best.framework), key=lambda log: log.train_start_s or 0
