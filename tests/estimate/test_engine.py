@@ -64,6 +64,7 @@ def test_tdp_energy_is_the_comparison() -> None:
 def test_the_network_is_its_own_term_under_the_pue() -> None:
     without, with_it = run(mfu=0.4, pue=1.5, network_power_w=0.0), run(mfu=0.4, pue=1.5, network_power_w=10_000.0)
     added = 10.0 * with_it.wall_hours.value * 1.5
+    assert value(with_it.energy.network) == pytest.approx(10.0 * with_it.wall_hours.value)
     assert value(with_it.energy.node) == value(without.energy.node)
     assert value(with_it.energy.facility) - value(without.energy.facility) == pytest.approx(added, rel=1e-6)
     assert any("network energy is not included" in warning for warning in run().warnings)
@@ -86,6 +87,7 @@ def test_a_workstation_has_only_its_boards_until_its_host_is_stated() -> None:
     assert "no metered node is like this one" in alone.unknown["energy.levels.L3"]
     assert alone.carbon.operational is not None
     assert "GPU boundary" in alone.carbon.operational.source
+    assert alone.energy.headline_label == "GPU boards only, lower bound"
     stated = run(gpu="RTX 4090", gpus=1, zone="DE", host_power_w=150.0)
     assert stated.energy.headline == "facility"
     assert value(stated.energy.node) > value(stated.energy.gpu) + 0.15 * stated.wall_hours.value * 0.9
@@ -139,6 +141,13 @@ def test_part_of_a_node_pays_part_of_its_host() -> None:
     slice_, whole = run(gpus=2, mfu=0.4), run(gpus=8, mfu=0.4)
     assert slice_.hardware.nodes == 1
     assert value(slice_.energy.node) == pytest.approx(value(whole.energy.node), rel=1e-6)
+
+
+def test_a_model_that_does_not_fit_is_said() -> None:
+    """16 bytes a parameter: 70e9 parameters need 1,043 GiB, eight boards of 80 GiB hold 640."""
+    assert any("1,043 GiB" in warning for warning in run(params=70e9, gpus=8).warnings)
+    assert not any("GiB" in warning for warning in run(params=70e9, gpus=64).warnings)
+    assert not any("GiB" in warning for warning in run(params=70e9, gpus=8, method="lora").warnings)
 
 
 def test_the_json_has_the_promised_shape() -> None:

@@ -25,7 +25,7 @@ from ecoaudit.model.audit import Carbon, Cost
 from ecoaudit.model.carbon import carbon, embodied, intensity
 from ecoaudit.model.cost import bill
 from ecoaudit.model.inputs import Site
-from ecoaudit.model.levels import J_PER_KWH, Figure, pue_factor
+from ecoaudit.model.levels import J_PER_KWH, LABELS, Figure, pue_factor
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.uncertainty import Uncertain, exact, factor
 from ecoaudit.quantity import Basis, Boundary, Quantity
@@ -33,6 +33,9 @@ from ecoaudit.reference import Tables
 from ecoaudit.reference.types import Gpu
 
 SECONDS_AN_HOUR = 3600.0
+BYTES_A_PARAMETER = {"full": 16.0, "lora": 2.0, "qlora": 0.5}
+"""Weights, gradients and Adam's state in mixed precision (ZeRO, arXiv:1910.02054, section 3.1); a frozen base in 16
+bits; one in 4 bits. Activations come on top."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ def estimate(request: EstimateRequest, tables: Tables, *, mfu_model: MfuModel | 
         notes.warn(text)
     work = plan_work(request, tables, notes)
     system = plan_system(request, gpu, tables, notes)
+    _check_memory(request, work, gpu, system.gpu_count or 0, notes)
     peak_tflops = peak(gpu, request.precision)
     notes.cite("dense peak", f"{peak_tflops:g} TFLOP/s in {request.precision}", gpu.citation)
     speed = _speed(request, gpu, work, mfu_model or default_model(tables), notes)
@@ -98,6 +102,17 @@ def estimate(request: EstimateRequest, tables: Tables, *, mfu_model: MfuModel | 
         warnings=notes.warnings,
         unknown=notes.unknown,
     )
+
+
+def _check_memory(request: EstimateRequest, work: PlannedWork, gpu: Gpu, count: int, notes: Notes) -> None:
+    """Warn where the weights and their training state alone exceed the GPUs' memory."""
+    need = work.params * BYTES_A_PARAMETER[request.method]
+    have = count * (gpu.memory_gib or float("inf")) * 2**30
+    if need > have:
+        notes.warn(
+            f"weights, gradients and Adam's state take {need / 2**30:,.0f} GiB, the {count} GPUs hold "
+            f"{have / 2**30:,.0f}: the run needs more GPUs or offloading, and will not reach this speed"
+        )
 
 
 def _speed(request: EstimateRequest, gpu: Gpu, work: PlannedWork, model: MfuModel, notes: Notes) -> _Speed:
@@ -143,13 +158,18 @@ def _energy(power: PlannedPower, wall_s: Uncertain, headline: Figure, site: Site
 
     tdp = power.ledger.system.boards[0].board_limit_w or 0.0
     count = power.system.gpu_count or 0
+    network = power.ledger.network
     return PlannedEnergy(
         gpu=kwh(Boundary.GPU),
         node=kwh(Boundary.NODE),
+        network=(network.energy_j * wall_s / J_PER_KWH).quantity("kWh", network.basis, network.source)
+        if network
+        else None,
         facility=kwh(Boundary.FACILITY),
         tdp=(wall_s * (tdp * count / J_PER_KWH)).quantity("kWh", Basis.ASSUMED, "GPUs x TDP x time"),
         pue=pue_factor(site.pue).quantity("1", site.pue.basis, site.pue.citation.source),
         headline=headline.boundary.value,
+        headline_label=LABELS[headline.level],
     )
 
 

@@ -46,7 +46,7 @@ class PlannedPower:
     def figure(self, boundary: Boundary) -> Figure | None:
         """Return one second of the run at a boundary: J in a second are W."""
         if boundary is Boundary.GPU:
-            return Figure(self.boards_w, "L1", Boundary.GPU, Basis.MODELLED, self.boards_source)
+            return Figure(self.boards_w, "L2", Boundary.GPU, Basis.MODELLED, self.boards_source)
         return self.ledger.at("L3", boundary, self.ledger.everything)
 
 

@@ -42,14 +42,20 @@ class PlannedTraining(_Record, frozen=True, kw_only=True):
 
 
 class PlannedEnergy(_Record, frozen=True, kw_only=True):
-    """Energy in kWh by boundary; `tdp` is GPUs x TDP x time, what simple calculators print, kept as a comparison."""
+    """Energy in kWh by boundary; `facility` is (node + network) x PUE.
+
+    `tdp` is GPUs x TDP x time, what simple calculators print, kept as a comparison. `headline` names the boundary that
+    carbon stands on and `headline_label` what that is.
+    """
 
     gpu: Quantity | None = None
     node: Quantity | None = None
+    network: Quantity | None = None
     facility: Quantity | None = None
     tdp: Quantity | None = None
     pue: Quantity | None = None
-    headline: str | None = None
+    headline: str
+    headline_label: str
 
 
 class Estimate(_Record, frozen=True, kw_only=True):

@@ -53,12 +53,13 @@ def lines(estimate: Estimate) -> list[str]:
         ("energy, nodes (AC)", show(energy.node)),
         ("energy, facility", f"{show(energy.facility)}{f', PUE {energy.pue.value:g}' if energy.pue else ''}"),
         ("energy by TDP alone", show(energy.tdp)),
+        ("carbon stands on", f"{energy.headline} energy, {energy.headline_label}"),
         ("carbon, operational", f"{show(carbon.operational)}{f', {intensity}' if intensity else ''}"),
         ("carbon, embodied", f"{show(carbon.embodied)}, GPU boards only" if carbon.embodied else "not known"),
         ("cost", f"{show(cost.total)}{f', {show(cost.per_gpu_hour)} a GPU-hour' if cost.per_gpu_hour else ''}"),
     ]
     if carbon.market_based is not None:
-        rows.insert(8, ("carbon, market-based", f"{show(carbon.market_based)}, after the provider's certificates"))
+        rows.insert(9, ("carbon, market-based", f"{show(carbon.market_based)}, after the provider's certificates"))
     width = max(len(label) for label, _ in rows)
     text = [
         f"{name}, {amount(training.tokens / 1e9)}B tokens, {training.method} training in {training.precision}: "
