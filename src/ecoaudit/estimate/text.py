@@ -13,11 +13,11 @@ _SCALES = {
 }
 
 
-def amount(value: float) -> str:
-    """Return a number to three significant digits, without an exponent, thousands separated."""
+def amount(value: float, significant: int = 3) -> str:
+    """Return a number to so many significant digits, without an exponent, thousands separated."""
     if value == 0:
         return "0"
-    digits = 2 - math.floor(math.log10(abs(value)))
+    digits = significant - 1 - math.floor(math.log10(abs(value)))
     rounded = round(value, digits)
     return f"{rounded:,.{max(0, digits)}f}"
 

@@ -122,9 +122,11 @@ def _energy_table(checks: Sequence[EnergyCheck]) -> str:
         "| --- | --- | ---: | ---: | ---: | ---: | :---: | --- |",
     ]
     for check in checks:
+        # Two digits are what an interval of a factor of two and more supports.
+        value, low, high = (amount(figure, 2) for figure in (check.value, check.low, check.high))
         lines.append(
-            f"| {check.run.id} | {check.what} | {amount(check.actual)} {check.unit} | {amount(check.value)} | "
-            f"{amount(check.low)} to {amount(check.high)} | {check.error:+.0%} | {'yes' if check.inside else 'no'} | "
+            f"| {check.run.id} | {check.what} | {amount(check.actual)} {check.unit} | {value} | {low} to {high} | "
+            f"{check.error:+.0%} | {'yes' if check.inside else 'no'} | "
             f"{check.run.citation.source}. {check.run.note or ''} |"
         )
     return "\n".join(lines)
