@@ -161,6 +161,11 @@ def test_published_runs_name_known_models_and_originals() -> None:
         assert not (run.copy_of and run.time_evidence), "a restated run is not a second piece of evidence"
 
 
+def test_published_figures_say_whether_the_source_itself_was_read() -> None:
+    assert {row["read_from"] for row in rows.read("training_runs")} == {"primary", "quotation"}
+    assert not next(run for run in load().training_runs() if run.id == "bloom-176b").primary_read
+
+
 def test_hours_times_tdp_is_never_evidence_for_power() -> None:
     for run in load().training_runs():
         if run.energy_basis in {"tdp_x_hours", "assumed_power_x_hours", "none"}:

@@ -16,6 +16,7 @@ from ecoaudit.estimate.validate import (
     TimeCheck,
     Validation,
 )
+from ecoaudit.reference.types import TrainingRun
 
 
 def markdown(found: Validation, model: MfuModel) -> str:
@@ -30,7 +31,7 @@ def markdown(found: Validation, model: MfuModel) -> str:
         "## GPU-hours",
         "Dense models, trained in BF16 or FP16 on GPUs of the table; a run restated by another paper counts once. MFU "
         "is model FLOPs (6N + 6Lhs a token, no recompute) over all GPU-hours and the dense peak. `~` marks published "
-        "hours that are rounded or an upper bound.",
+        "hours that are rounded or an upper bound, `†` figures known from quotations of the cited source.",
         _time_table(found.time),
         _worst(found.time),
         "### Shown, not counted",
@@ -100,7 +101,7 @@ def _time_table(checks: Sequence[TimeCheck]) -> str:
     for check in checks:
         hours = "~" if check.run.hours_kind in {"approximate", "upper bound"} else ""
         lines.append(
-            f"| {check.run.id} | {_gpu(check.run.gpu)} | {amount(check.active_params / 1e9)}B | {check.mfu:.3f} | "
+            f"| {_name(check.run)} | {_gpu(check.run.gpu)} | {amount(check.active_params / 1e9)}B | {check.mfu:.3f} | "
             f"{hours}{amount(check.actual)} | {amount(check.hours)} | {amount(check.low)} to {amount(check.high)} | "
             f"{check.error:+.0%} | {'yes' if check.inside else 'no'} |"
         )
@@ -125,7 +126,7 @@ def _energy_table(checks: Sequence[EnergyCheck]) -> str:
         # Two digits are what an interval of a factor of two and more supports.
         value, low, high = (amount(figure, 2) for figure in (check.value, check.low, check.high))
         lines.append(
-            f"| {check.run.id} | {check.what} | {amount(check.actual)} {check.unit} | {value} | {low} to {high} | "
+            f"| {_name(check.run)} | {check.what} | {amount(check.actual)} {check.unit} | {value} | {low} to {high} | "
             f"{check.error:+.0%} | {'yes' if check.inside else 'no'} | "
             f"{check.run.citation.source}. {check.run.note or ''} |"
         )
@@ -144,9 +145,13 @@ def _arithmetic_table(checks: Sequence[ArithmeticCheck]) -> str:
         basis = (check.run.energy_basis or "").replace("_", " ")
         flag = "" if check.consistent else f"**inconsistent**: {check.run.note}"
         lines.append(
-            f"| {check.run.id} | {basis} | {amount(check.product_mwh)} MWh | {stated} | {off} | {implied} | {flag} |"
+            f"| {_name(check.run)} | {basis} | {amount(check.product_mwh)} MWh | {stated} | {off} | {implied} | {flag} |"
         )
     return "\n".join(lines)
+
+
+def _name(run: TrainingRun) -> str:
+    return run.id if run.primary_read else f"{run.id} †"
 
 
 def _gpu(name: str) -> str:

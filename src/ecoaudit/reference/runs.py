@@ -44,6 +44,7 @@ def training_run(row: rows.Row) -> TrainingRun:
         pue=rows.optional(row, "pue"),
         tco2e_reported=rows.optional(row, "tco2e_reported"),
         copy_of=rows.text(row, "copy_of"),
+        primary_read=row["read_from"] == "primary",
         citation=rows.citation(row),
         note=rows.text(row, "note"),
     )

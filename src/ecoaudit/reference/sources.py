@@ -89,7 +89,8 @@ TABLES = (
         "Published training runs",
         "one run as its authors report it: parameters, tokens, GPUs, GPU-hours, energy",
         "`energy_basis` says how the authors came to their energy. Hours x TDP is arithmetic, not a measurement: such "
-        "rows validate training time and never a power model.",
+        "rows validate training time and never a power model. `read_from` is `primary` where the cited text itself was "
+        "read, `quotation` where public repositories quote it.",
     ),
     (
         "models",

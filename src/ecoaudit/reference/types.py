@@ -234,7 +234,8 @@ class TrainingRun:
 
     `time_evidence` says whether its GPU-hours may judge an estimate of time (a restated or bounded figure, a mixture of
     experts or a TPU may not), `energy_evidence` whether its energy may judge a power model: hours x TDP never may.
-    `copy_of` names the run that this row repeats.
+    `copy_of` names the run that this row repeats. `primary_read` is false where the figures are known from quotations
+    in public repositories and the cited source itself was not opened.
     """
 
     id: str
@@ -253,6 +254,7 @@ class TrainingRun:
     pue: float | None
     tco2e_reported: float | None
     copy_of: str | None
+    primary_read: bool
     citation: Citation
     note: str | None = None
 
