@@ -15,7 +15,7 @@ from ecoaudit.model.drivers import drivers
 from ecoaudit.model.efficiency import Reference, efficiency, find_reference, mfu
 from ecoaudit.model.facts import RunFacts
 from ecoaudit.model.findings import findings
-from ecoaudit.model.flops import Work, count_work
+from ecoaudit.model.flops import Work, count_work, workload_of
 from ecoaudit.model.grounding import Grounded, by_power, rapl_energy
 from ecoaudit.model.hardware import System, describe_system
 from ecoaudit.model.inputs import Identity, ModelOptions, Site, Tables
@@ -280,18 +280,14 @@ def _residual(ledger: Ledger, read: _Read, tables: Tables) -> a.Residual | None:
     if ledger.grounded is None:
         return None
     known = seen(ledger.grounded.fitted_on, read.system)
-    workload = read.training.benchmark if read.training else None
-    pair = next(
-        (
-            p
-            for p in tables.measured_pairs()
-            if same_system(p.system, read.system) and p.workload == workload and p.nodes == read.system.nodes
-        ),
-        None,
+    workload = workload_of(read.training)
+    this_group = any(
+        same_system(p.system, read.system) and p.workload == workload and p.nodes == read.system.nodes
+        for p in tables.measured_pairs()
     )
-    held_out = pair.held_out_percent if pair is not None else None
     meter = ledger.at("measured", Boundary.NODE, ledger.everything)
-    if known and held_out is None and meter is not None and read.time.duration_s:
+    held_out = None
+    if known and meter is not None and read.time.duration_s:
         unseen = by_utilisation(
             read.system,
             read.training,
@@ -299,8 +295,8 @@ def _residual(ledger: Ledger, read: _Read, tables: Tables) -> a.Residual | None:
             ledger.seconds,
             tables,
             Notes(),
-            without=ledger.grounded.fitted_on,
+            without=tuple(name for name in ledger.grounded.fitted_on if same_system(name, read.system)),
         )
         if unseen is not None:
             held_out = 100.0 * (unseen.joules(ledger.everything).value / meter.joules.value - 1.0)
-    return residual(ledger, known, known and pair is not None, held_out)
+    return residual(ledger, known, known and this_group, held_out)

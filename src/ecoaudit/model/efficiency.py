@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ecoaudit.ingest.records import TrainingLog
 from ecoaudit.model.audit import Efficiency, EfficiencyReference
-from ecoaudit.model.flops import Work
+from ecoaudit.model.flops import Work, workload_of
 from ecoaudit.model.hardware import System
 from ecoaudit.model.levels import Figure
 from ecoaudit.model.notes import Notes
@@ -45,7 +45,7 @@ def find_reference(system: System, training: TrainingLog | None, pairs: Sequence
     LoRA); of these the fewest joules per FLOP. It is ranked when workload or number format agree, else only shown.
     """
     gpu = system.gpu.name if system.gpu else None
-    workload = training.benchmark if training else None
+    workload = workload_of(training)
     candidates = [p for p in pairs if p.gpu == gpu and p.pj_per_flop is not None]
     same = [p for p in candidates if p.workload == workload]
     kind = [p for p in candidates if ("lora" in p.workload) == ("lora" in (workload or ""))]

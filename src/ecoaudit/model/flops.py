@@ -41,6 +41,16 @@ BENCHMARKS = {
 }
 
 
+# What the tables call a workload that logs name otherwise: MLPerf logs RetinaNet as the detector family, ssd.
+_TABLE_NAMES = {"ssd": "retinanet"}
+
+
+def workload_of(training: TrainingLog | None) -> str | None:
+    """Return the name under which the reference tables keep the run's benchmark, None for a run that is none."""
+    name = training.benchmark if training is not None else None
+    return _TABLE_NAMES.get(name, name) if name is not None else None
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """What the run computed: tokens, model FLOPs with their doubt, FLOPs per token, and how they were counted."""

@@ -1,8 +1,7 @@
 """L3 without GPU power: `P_node = P_static + alpha x N x TDP x u ** e`, fitted on published node meters.
 
-A coefficient belongs to its definition of u. A line fitted on saturated single nodes (u = 1) is used with u as
-throughput relative to one saturated node of the same GPU and workload, which is 1 there by definition; a line fitted
-with u = MFU only with MFU, for its own workload and number format.
+A coefficient belongs to its definition of u and is never used with another. Here u is throughput relative to one
+saturated node of the same GPU and workload; lines over MFU or u = 1 belong to one workload and scale and are not used.
 """
 
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ import numpy as np
 
 from ecoaudit.ingest.records import FloatArray, TrainingLog
 from ecoaudit.model.audit import Calibration
+from ecoaudit.model.flops import workload_of
 from ecoaudit.model.grounding import Grounded, Segments
 from ecoaudit.model.hardware import System
 from ecoaudit.model.inputs import Tables
@@ -21,11 +21,12 @@ from ecoaudit.reference.types import MeasuredPair, UtilisationLine
 
 UNKNOWN_U_ONE_NODE = (0.9, 0.75, 1.0)
 UNKNOWN_U_SEVERAL = (0.75, 0.5, 1.0)
-SAME_SOFTWARE = 1.15
+NEAR = 0.85
+SAME_SOFTWARE = 1.25
 """A throughput above this times the reference node's is another software generation: it says nothing about power."""
-OTHER_SYSTEM = 0.20
-"""What a line of another make of node may be off by, 90 %: Dell's air-cooled node against the immersion-cooled line."""
+THROUGHPUT_ERROR = 0.03
 OTHER_GPU = 0.30
+"""What the pooled line, scaled by TDP, may be off by for a GPU that was never metered, 90 % (judgement)."""
 
 
 def by_utilisation(
@@ -40,14 +41,14 @@ def by_utilisation(
 ) -> Grounded | None:
     """Return the utilisation-driven line for the run; None, with the reason noted, for other nodes.
 
-    Lines and throughput references of the systems named in `without` are not looked at (a held-out residual).
+    Lines fitted on a system named in `without` are not looked at (a held-out residual).
     """
     gpu = system.gpu
     if gpu is None or not system.nodes or not system.gpu_count:
         notes.null("energy.levels.L3", "GPU model, GPU count and number of nodes are not all known; name the hardware")
         return None
     node_gpus = system.gpus_per_node or 0
-    line = choose_line(tables.utilisation_lines(), system, training, without=without)
+    line = choose_line(tables.utilisation_lines(), system, tables, without=without)
     if line is None or line.gpus_per_node != node_gpus or not gpu.form_factor.startswith(("SXM", "OAM")):
         notes.null(
             "energy.levels.L3",
@@ -55,8 +56,7 @@ def by_utilisation(
             "or use `ecoaudit calibrate`",
         )
         return None
-    pairs = [pair for pair in tables.measured_pairs() if pair.system not in without]
-    u = utilisation(system, training, duration_s, pairs, notes)
+    u = utilisation(system, training, duration_s, tables.measured_pairs(), notes)
     known = seen(line.fitted_on, system)
     same_gpu = line.gpu == gpu.name
     scale = 1.0 if same_gpu else gpu.tdp_w / _tdp(line, tables)
@@ -74,14 +74,16 @@ def by_utilisation(
         line.alpha + Z90 * line.alpha_se,
         at_least=0.0,
     )
-    width = line.transfer_error if same_gpu and (known or line.pooled) else OTHER_SYSTEM if same_gpu else OTHER_GPU
-    transfer = relative("transfer of the node line to this system", max(width, line.transfer_error))
+    width = line.transfer_error if same_gpu else max(OTHER_GPU, line.transfer_error)
+    transfer = relative("transfer of the node line to this system", width)
     if not same_gpu:
         notes.warn(
             f"no {gpu.name} node was metered: the line of {line.gpu} is used, scaled by TDP, with a wide interval"
         )
     elif not known:
-        notes.warn(f"this system was never metered: the line {line.id} (fitted on {', '.join(line.fitted_on)}) is used")
+        notes.warn(
+            f"this system was never metered: the line {line.id}, pooled over {len(line.fitted_on)} systems, is used"
+        )
     load = u if line.u_exponent == 1.0 else _power(u, line.u_exponent)
     node_w = (static + alpha * (node_gpus * gpu.tdp_w) * load) * transfer
     nodes, share = system.nodes, system.node_share
@@ -89,7 +91,8 @@ def by_utilisation(
     def joules(segments: Segments) -> Uncertain:
         return node_w * (nodes * share * float(seconds[segments].sum()))
 
-    notes.cite("node line", f"{line.static_w:.0f} W + {line.alpha:.3f} x {node_gpus} x TDP x u", line.citation)
+    formula = f"{static.value:.0f} W + {line.alpha:.3f} x {node_gpus} x {gpu.tdp_w:g} W x u^{line.u_exponent:g}"
+    notes.cite("node line", formula, line.citation)
     return Grounded(
         joules,
         "utilisation",
@@ -108,29 +111,28 @@ def by_utilisation(
 
 
 def choose_line(
-    lines: Sequence[UtilisationLine], system: System, training: TrainingLog | None, *, without: tuple[str, ...] = ()
+    lines: Sequence[UtilisationLine], system: System, tables: Tables, *, without: tuple[str, ...] = ()
 ) -> UtilisationLine | None:
-    """Return the nearest line whose u is relative throughput: own system, then pooled, same GPU, same cooling.
+    """Return the line for the system: its own where it was metered, else the pooled one for its GPU and cooling.
 
-    Lines fitted on any system named in `without` are left out. Lines of one workload and scale (u = 1 there by
-    definition, whatever the load) never carry over to another.
+    Only lines over relative throughput that hold for any workload are looked at, and of those none that was fitted on a
+    system named in `without`. For a GPU that was never metered the line of the one nearest in TDP is returned.
     """
-    gpu = system.gpu.name if system.gpu else None
-    workload = training.benchmark if training else None
+    gpu = system.gpu
 
     def usable(line: UtilisationLine) -> bool:
-        general = line.workload is None or (line.workload == workload and line.u_definition == "relative_throughput")
-        return (
-            line.u_definition in {"one", "relative_throughput"} and general and not set(without) & set(line.fitted_on)
-        )
+        general = line.workload is None and line.u_definition == "relative_throughput"
+        own = line.pooled or (gpu is not None and line.gpu == gpu.name and seen(line.fitted_on, system))
+        return general and own and not set(without) & set(line.fitted_on)
 
-    def rank(line: UtilisationLine) -> tuple[bool, ...]:
+    def rank(line: UtilisationLine) -> tuple[float, ...]:
+        distance = abs(_tdp(line, tables) - gpu.tdp_w) if gpu else 0.0
         return (
-            line.gpu == gpu,
-            seen(line.fitted_on, system) and not line.pooled,
-            line.pooled,
-            line.cooling == system.cooling,
-            line.u_definition == "relative_throughput",
+            float(gpu is not None and line.gpu == gpu.name),
+            -distance,
+            float(not line.pooled),
+            float(line.cooling == system.cooling),
+            float(line.runs),
         )
 
     return max(filter(usable, lines), key=rank, default=None)
@@ -163,23 +165,22 @@ def utilisation(
     pairs: Sequence[MeasuredPair],
     notes: Notes,
 ) -> Uncertain:
-    """Return u: throughput a node relative to one saturated node of the same GPU and workload, else the default."""
+    """Return u: throughput a node over that of one saturated node of the same GPU and workload, else the default.
+
+    As in the fit, one node that comes near the saturated rate is saturated: u = 1.
+    """
     pair = reference_node(system, training, pairs)
     nodes = system.nodes or 1
-    if pair is not None and training is not None and training.samples and pair.j_per_sample:
+    if pair is not None and pair.saturated_samples_per_s and training is not None and training.samples:
         rate = training.samples / duration_s / nodes
-        saturated = pair.mean_node_w / pair.j_per_sample
-        u = rate / saturated
+        u = rate / pair.saturated_samples_per_s
         if u <= SAME_SOFTWARE:
-            notes.state(
-                "u, relative throughput",
-                f"{u:.3f} ({rate:.4g} against {saturated:.4g} samples/s a node)",
-                pair.citation.source,
-            )
-            spread = relative("throughput", max(0.02, Z90 * pair.mean_node_w_cv))
-            return exact(u) * spread
+            u = 1.0 if nodes == 1 and u >= NEAR else u
+            what = f"{u:.3f} ({rate:.4g} of {pair.saturated_samples_per_s:.4g} samples/s a node)"
+            notes.state("u, relative throughput", what, pair.citation.source)
+            return exact(u) * relative("throughput", THROUGHPUT_ERROR)
         notes.warn(
-            f"throughput is {u:.2f} times the metered {pair.gpu} node's: other software, so u is not taken from it"
+            f"throughput is {u:.2f} times a saturated {pair.gpu} node's: other software, so u is not taken from it"
         )
     value, low, high = UNKNOWN_U_ONE_NODE if nodes == 1 else UNKNOWN_U_SEVERAL
     notes.warn(f"utilisation is not known: {value} ({low} to {high}) of a saturated node is assumed; record GPU power")
@@ -187,11 +188,11 @@ def utilisation(
 
 
 def reference_node(system: System, training: TrainingLog | None, pairs: Sequence[MeasuredPair]) -> MeasuredPair | None:
-    """Return the metered single node of the same GPU and workload with the highest throughput, None without one."""
+    """Return a metered pair of the same GPU and workload whose saturated throughput is known, None without one."""
     gpu = system.gpu.name if system.gpu else None
-    workload = training.benchmark if training else None
-    fitting = [p for p in pairs if p.nodes == 1 and p.gpu == gpu and p.workload == workload and p.j_per_sample]
-    return max(fitting, key=lambda p: p.mean_node_w / (p.j_per_sample or 1.0), default=None)
+    workload = workload_of(training)
+    fitting = (p for p in pairs if p.gpu == gpu and p.workload == workload and p.saturated_samples_per_s)
+    return min(fitting, key=lambda p: p.nodes, default=None)
 
 
 def _power(u: Uncertain, exponent: float) -> Uncertain:
