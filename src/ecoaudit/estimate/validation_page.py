@@ -145,7 +145,8 @@ def _arithmetic_table(checks: Sequence[ArithmeticCheck]) -> str:
         basis = (check.run.energy_basis or "").replace("_", " ")
         flag = "" if check.consistent else f"**inconsistent**: {check.run.note}"
         lines.append(
-            f"| {_name(check.run)} | {basis} | {amount(check.product_mwh)} MWh | {stated} | {off} | {implied} | {flag} |"
+            f"| {_name(check.run)} | {basis} | {amount(check.product_mwh)} MWh | {stated} | {off} | {implied} | "
+            f"{flag} |"
         )
     return "\n".join(lines)
 
