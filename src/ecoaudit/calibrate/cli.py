@@ -125,7 +125,7 @@ def _runs(
 ) -> "tuple[list[MeteredRun], tuple[str, ...]]":
     """Return the runs at `paths` (checkouts, or run tables in CSV), or the bundled ones, and what was not read."""
     from ecoaudit.calibrate.extract import extract
-    from ecoaudit.calibrate.runs import read_csv
+    from ecoaudit.calibrate.runs import read_csv, write_csv
     from ecoaudit.calibrate.tables import bundled_runs
     from ecoaudit.reference import load
 
@@ -148,7 +148,8 @@ def _runs(
         known=bundled_runs(),
         progress=_progress,
     )
-    return [*runs, *found.runs], found.skipped
+    # Through the table's precision, so that a table written now and read later gives the same figures.
+    return [*runs, *read_csv(write_csv(found.runs), where="runs")], found.skipped
 
 
 def _progress(what: str) -> None:
