@@ -124,7 +124,7 @@ def _report(item: deliver.Judged, job: deliver.Job, folder: Path, workspace: Pat
     """Write and print the report; return its paths as the outputs name them."""
     from ecoaudit import pipeline
 
-    report, files = pipeline.write_report(item.audit, item.verdict, folder, base=item.base)
+    report, files = pipeline.write_report(item.audit, item.verdict, folder, base=item.base, history=item.history)
     with workflow_commands.untrusted(job.runner.stream):
         print(report.console, file=job.runner.stream)
     return {

@@ -188,12 +188,15 @@ def read_audit(path: Path) -> Audit:
 
 
 def write_report(
-    audit: Audit, verdict: "Verdict", folder: Path, *, base: Audit | None = None
+    audit: Audit, verdict: "Verdict", folder: Path, *, base: Audit | None = None, history: Sequence[Audit] = ()
 ) -> tuple["Report", ReportFiles]:
-    """Render `audit` and `verdict` and write audit.json, report.md, report.html and charts/ into `folder`."""
+    """Render `audit` and `verdict` and write audit.json, report.md, report.html and charts/ into `folder`.
+
+    `history` holds the runs before `base`, the oldest first, for the trend.
+    """
     from ecoaudit import report
 
-    rendered = report.build(audit, verdict, base=base)
+    rendered = report.build(audit, verdict, base=base, history=history)
     try:
         (folder / "charts").mkdir(parents=True, exist_ok=True)
         files = ReportFiles(

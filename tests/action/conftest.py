@@ -16,6 +16,7 @@ from ecoaudit.action import main
 from ecoaudit.model.audit import Audit, encode
 from ecoaudit.publish.api import Api
 from ecoaudit.publish.retry import Retrier
+from ecoaudit.report import charts
 from github_fake import DEFAULT_TOKEN, Artifact, FakeGitHub, State, sha, zipped
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,6 +113,19 @@ def job(tmp_path: Path) -> Iterator[Job]:
 
 
 @pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures take a second a run; where they are not what is tested, there are none."""
+    monkeypatch.setattr(charts, "draw", lambda *_, **__: {})
+
+
+@pytest.fixture
+def quick_job(job: Job, no_pictures: None) -> Job:
+    """The same with a finished audit in `run.json`."""
+    job.put_audit(l3_audit(), "run.json")
+    return job
+
+
+@pytest.fixture
 def sample_job(job: Job) -> Job:
     """The same with the logs of the bundled sample run in `logs/`."""
     shutil.copytree(SAMPLE, job.workspace / "logs")
@@ -154,10 +168,6 @@ def workflow_run_event(**changes: Any) -> dict[str, Any]:
     }
     repository = {"full_name": "octo/train", "default_branch": "main"}
     return {"action": "completed", "workflow_run": {**run, **changes}, "repository": repository}
-
-
-def run_audit(**changes: Any) -> Audit:
-    return l3_audit(**changes)
 
 
 def _outputs(text: str) -> dict[str, str]:

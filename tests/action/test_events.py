@@ -6,7 +6,6 @@ import pytest
 
 from audits import l3_audit
 from ecoaudit.publish import comment, digest
-from ecoaudit.report import charts
 from github_fake import DEFAULT_TOKEN, Actor, sha
 
 from .conftest import BASE, HEAD, Job, pull_event, push_event, workflow_run_event
@@ -15,10 +14,7 @@ CONFIG = b"project: demo\nbudgets:\n  - {metric: energy_kwh, max: 10}\n"
 STRANGERS_CONFIG = "budgets:\n  - {metric: energy_kwh, max: 1000000}\n"
 
 
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures take a second each and are not what is tested here."""
-    monkeypatch.setattr(charts, "draw", lambda *_, **__: {})
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def test_the_base_branch_leaves_a_baseline_that_the_pull_request_finds(job: Job) -> None:

@@ -223,6 +223,9 @@ def _storage_handler(fake: FakeGitHub) -> type[BaseHTTPRequestHandler]:
 class _Quiet(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
+    # Head and body leave in one packet; apart, each answer would wait 40 ms for the client's delayed acknowledgement.
+    wbufsize = -1
+    disable_nagle_algorithm = True
 
     def handle_one(self) -> None:
         raise NotImplementedError
