@@ -1,10 +1,12 @@
 """Carbon, location- and market-based, embodied, SCI; and the bill."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ecoaudit.model.inputs import IntensitySeries
-from ecoaudit.reference.types import Citation
+from ecoaudit.reference.types import Citation, Region
 from model.runs import START, audit, constant, site, telemetry, training
 
 HOUR = np.arange(0.0, 3601.0)
@@ -22,6 +24,26 @@ def test_the_market_figure_stands_beside_the_location_one() -> None:
     found = audit(telemetry=[NODE], place=site(market_g=50.0)).carbon
     assert found.operational and found.operational.value == pytest.approx(FACILITY_KWH * 0.4)
     assert found.market_based and found.market_based.value == pytest.approx(FACILITY_KWH * 0.05)
+
+
+def test_a_providers_claim_for_its_region_is_market_based_never_the_headline() -> None:
+    region = Region(
+        "acme:x",
+        "acme",
+        "x",
+        "X",
+        "ZZ",
+        "ZZ",
+        Citation("regions"),
+        0.0,
+        1.0,
+        "annual matching",
+        Citation("acme report"),
+    )
+    found = audit(telemetry=[NODE], place=replace(site(), region=region)).carbon
+    assert found.market_based and found.market_based.value == 0.0
+    assert "annual matching" in found.market_based.source
+    assert found.operational and found.operational.value == pytest.approx(FACILITY_KWH * 0.4)
 
 
 def test_without_a_grid_carbon_is_unknown_not_zero() -> None:

@@ -77,6 +77,16 @@ def test_one_weak_board_is_named() -> None:
     assert finding.saving_kwh is None
 
 
+def test_a_board_that_nobody_used_costs_its_energy_and_its_price() -> None:
+    signals = [constant(600.0)] * 7 + [constant(70.0)]
+    findings = found(audit(telemetry=[telemetry(signals, T)]))
+    assert "imbalance" not in findings
+    unused = findings["unused-gpus"]
+    assert "GPU 7" in unused.evidence
+    assert unused.saving_kwh and unused.saving_kwh.value == pytest.approx(1.2 * 1.12 * 0.07, rel=1e-3)
+    assert unused.saving_usd and unused.saving_usd.value == pytest.approx(2.5)
+
+
 def test_low_power_against_the_limit_is_told_without_inventing_a_saving() -> None:
     finding = found(audit(telemetry=[telemetry([constant(300.0)] * 8, T)]))["low-load"]
     assert "43%" in finding.evidence and finding.saving_kwh is None

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest.records import Phase
 from ecoaudit.model.audit import Audit
 from model.runs import START, audit, constant, described, meter, mlperf_result, telemetry, training
@@ -114,6 +115,19 @@ def test_attempts_are_added_up_and_repeated_steps_count_once() -> None:
     assert found.training.tokens == pytest.approx(8000.0)
     assert (found.training.rework_steps, found.training.rework_tokens) == (10, pytest.approx(1000.0))
     assert seconds(found)[1] == pytest.approx(1000.0)
+
+
+def test_several_mlperf_results_are_several_runs() -> None:
+    runs = [mlperf_result(300.0), training(600.0, 900.0, framework="MLPerf", benchmark="llama2_70b_lora")]
+    with pytest.raises(EcoauditError, match="each a run of its own"):
+        audit(training=runs, systems=[described()])
+
+
+def test_not_a_number_in_a_log_is_unknown() -> None:
+    run = training(0.0, 1000.0, tokens=float("nan"), samples=float("nan"), step_count=10)
+    found = audit(telemetry=[telemetry([constant(600.0)], T)], training=[run])
+    assert found.training.tokens is None and found.efficiency.j_per_token is None
+    assert found.efficiency.j_per_step is not None
 
 
 def test_several_logs_of_one_run_fill_each_other() -> None:

@@ -55,6 +55,13 @@ def test_mfu_is_model_flops_over_the_dense_peak() -> None:
     assert found.training.mfu.value == pytest.approx(4.2e19 / (3600 * 8 * 989.4e12), rel=1e-3)
 
 
+def test_recomputed_flops_are_hfu_beside_mfu() -> None:
+    run = training(0.0, 3600.0, tokens=1e9, params=7e9, precision="bf16", flops=5.6e19, flops_kind="hardware")
+    found = audit(telemetry=[NODE], training=[run]).training
+    assert found.mfu and found.hfu
+    assert found.hfu.value / found.mfu.value == pytest.approx(5.6 / 4.2)
+
+
 def test_energy_per_unit_is_the_training_windows_at_the_node() -> None:
     run = training(600.0, 3000.0, tokens=1e8, samples=1e5, step_count=1000)
     found = audit(telemetry=[NODE], training=[run])

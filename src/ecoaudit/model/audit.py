@@ -74,6 +74,8 @@ class TrainingPhase(_Record, frozen=True, kw_only=True):
 
 
 class Training(_Record, frozen=True, kw_only=True):
+    """The training as its log tells it; `mfu` counts model FLOPs, `hfu` those with recomputation, where logged."""
+
     framework: str | None = None
     benchmark: str | None = None
     steps: int | None = None
@@ -82,6 +84,7 @@ class Training(_Record, frozen=True, kw_only=True):
     params: float | None = None
     flops: Quantity | None = None
     mfu: Quantity | None = None
+    hfu: Quantity | None = None
     tokens_per_s: Quantity | None = None
     samples_per_s: Quantity | None = None
     precision: str | None = None

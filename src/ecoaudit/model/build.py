@@ -12,7 +12,7 @@ from ecoaudit.model.carbon import Intensity, carbon, embodied, intensity
 from ecoaudit.model.clock import iso
 from ecoaudit.model.cost import Bill, bill
 from ecoaudit.model.drivers import drivers
-from ecoaudit.model.efficiency import Reference, efficiency, find_reference, mfu
+from ecoaudit.model.efficiency import Reference, efficiency, find_reference, hfu, mfu
 from ecoaudit.model.facts import RunFacts
 from ecoaudit.model.findings import findings
 from ecoaudit.model.flops import Work, count_work, workload_of
@@ -245,6 +245,7 @@ def _training(read: _Read, work: Work | None, notes: Notes) -> a.Training:
         params=log.params,
         flops=work.flops.quantity("FLOP", Basis.MODELLED, work.source) if work.flops else None,
         mfu=mfu(log, work, read.system, seconds, notes),
+        hfu=hfu(log, read.system, seconds),
         tokens_per_s=rate(work.tokens, "tokens/s"),
         samples_per_s=rate(log.samples, "samples/s"),
         precision=log.precision,

@@ -63,6 +63,24 @@ def intensity(site: Site, edges: FloatArray, energy_j: FloatArray | None, notes:
     return Intensity(_grid_factor(grid), Basis.ASSUMED if given else Basis.MODELLED, grid.basis, grid.citation.source)
 
 
+def market_factor(site: Site) -> GridFactor | None:
+    """Return the contractual factor: as given, else the provider's claim for the region after certificates."""
+    region = site.region
+    if site.market is not None or region is None or region.market_based_g_per_kwh is None:
+        return site.market
+    kind = region.cfe_kind or "certificates"
+    claim = region.market_based_g_per_kwh
+    return GridFactor(
+        zone=region.key,
+        name=f"the provider's market-based claim ({kind})",
+        g_per_kwh=claim,
+        low=claim,
+        high=claim,
+        basis="as given",
+        citation=region.cfe_citation or region.citation,
+    )
+
+
 def _grid_factor(grid: GridFactor) -> Uncertain:
     return factor(f"grid intensity {grid.zone} {grid.basis}", grid.g_per_kwh, grid.low, grid.high, at_least=0.0)
 
@@ -117,10 +135,11 @@ def carbon(
     operational = market = total_kg = None
     if figure is not None and grid is not None:
         operational = figure.joules / J_PER_KWH * grid.g_per_kwh / 1000.0
-    if figure is not None and site.market is not None:
-        market = figure.joules / J_PER_KWH * _grid_factor(site.market) / 1000.0
-        notes.cite("market-based intensity", f"{site.market.g_per_kwh:g} g/kWh", site.market.citation)
-    elif site.market is None:
+    contract = market_factor(site)
+    if figure is not None and contract is not None:
+        market = figure.joules / J_PER_KWH * _grid_factor(contract) / 1000.0
+        notes.cite("market-based intensity", f"{contract.g_per_kwh:g} g/kWh, {contract.name}", contract.citation)
+    elif contract is None:
         notes.null("carbon.market_based", "no contractual (market-based) factor is known for this place")
     if operational is not None:
         total_kg = operational + boards[0] if boards else operational
@@ -142,8 +161,8 @@ def carbon(
         operational=operational.quantity("kgCO2e", basis, f"headline energy x grid intensity{lower}")
         if operational
         else None,
-        market_based=market.quantity("kgCO2e", Basis.MODELLED, "headline energy x market-based intensity")
-        if market
+        market_based=market.quantity("kgCO2e", Basis.MODELLED, f"headline energy x {contract.name}")
+        if market and contract
         else None,
         embodied=boards[0].quantity("kgCO2e", Basis.MODELLED, boards[1]) if boards else None,
         total=total_kg.quantity("kgCO2e", basis, label) if total_kg else None,

@@ -134,16 +134,34 @@ def mfu(training: TrainingLog, work: Work, system: System, duration_s: float | N
 
     The peak is that of the run's number format; where the log names none, the BF16 peak, which is said in the source.
     """
+    found = _peak(training, system)
+    if work.flops is None or found is None or not duration_s:
+        why = "GPU model, its dense peak, GPU count or duration is not known"
+        notes.null("training.mfu", work.source if work.flops is None else why)
+        return None
+    peak, whose = found
+    return (work.flops / (duration_s * peak)).quantity("1", Basis.MODELLED, f"{work.source}; {whose}")
+
+
+def hfu(training: TrainingLog, system: System, duration_s: float | None) -> Quantity | None:
+    """Return hardware FLOPs utilisation where the log counts recomputed FLOPs too; it is never below MFU."""
+    found = _peak(training, system)
+    if training.flops is None or training.flops_kind != "hardware" or found is None or not duration_s:
+        return None
+    peak, whose = found
+    value = training.flops / (duration_s * peak)
+    return Quantity.exact(value, "1", Basis.MODELLED, f"counted with recomputation by {training.framework}; {whose}")
+
+
+def _peak(training: TrainingLog, system: System) -> tuple[float, str] | None:
+    """Return the dense peak of all GPUs in FLOP/s with its description, None where it is not known."""
     gpu = system.gpu
-    if work.flops is None or gpu is None or not system.gpu_count or not duration_s:
-        notes.null("training.mfu", work.source if work.flops is None else "GPU model, count or duration is not known")
+    if gpu is None or not system.gpu_count:
         return None
     named = number_format(training.precision)
     used = named if named and named in gpu.dense_tflops else "bf16" if "bf16" in gpu.dense_tflops else "fp16"
     peak = gpu.dense_tflops.get(used)
     if not peak:
-        notes.null("training.mfu", f"no dense peak is known for {gpu.name}")
         return None
-    value = work.flops / (duration_s * system.gpu_count * peak * 1e12)
-    whose = f"{used} dense peak {peak:g} TFLOP/s" + ("" if named else " (the log names no number format)")
-    return value.quantity("1", Basis.MODELLED, f"{work.source}; {whose}")
+    unnamed = "" if named else " (the log names no number format)"
+    return peak * 1e12 * system.gpu_count, f"{used} dense peak {peak:g} TFLOP/s{unnamed}"

@@ -38,6 +38,17 @@ class RunFacts:
         figure = self.ledger.best(segments)
         return figure.joules if figure is not None and segments.any() else None
 
+    def share(self, segments: Segments, of_boards: float, of_time: float) -> float:
+        """Return the share of the nodes' energy in a part of the run: boards by their energy, hosts by time.
+
+        `of_boards` is the part's share of the boards' energy in `segments`, `of_time` that of the nodes' time.
+        """
+        grounded, boards = self.ledger.grounded, self.ledger.boards
+        if grounded is None or boards is None or grounded.calibration.alpha is None:
+            return of_boards
+        varying = grounded.calibration.alpha.value * boards.joules(segments).value / grounded.joules(segments).value
+        return varying * of_boards + (1.0 - varying) * of_time
+
     def between(self, start_s: float, end_s: float) -> Segments:
         """Return the segments whose middle lies between two times."""
         middle = 0.5 * (self.cuts.edges[:-1] + self.cuts.edges[1:])

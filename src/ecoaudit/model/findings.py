@@ -31,6 +31,7 @@ def findings(facts: RunFacts) -> list[Finding]:
         waste.checkpoints,
         waste.rework,
         waste.dips,
+        load.unused,
         load.stragglers,
         load.low_load,
         load.beside_reference,

@@ -77,10 +77,10 @@ def integrate(
     by_counter = believed
     by_power = ~believed & powered & ~is_gap
     unread = ~by_counter & ~by_power
-    counted_start = start.copy()
-    counted_start[~believed, E] = np.nan
     judged = by_counter & ~is_gap | by_power
-    sums = regular_sums(counted_start[judged], end[judged], edges, focus)
+    trusted = start.T.copy()
+    trusted[E, ~believed] = np.nan
+    sums = regular_sums(trusted, end.T, judged, edges, focus)
     read_j = partial.energy_j + sums["energy_j"]
     read_s = partial.covered_s + sums["covered_s"]
     counter_s = partial.counter_s + sums["counter_s"]
@@ -173,5 +173,14 @@ def _believed_counter(
 
 
 def _inside(gaps: list[DeviceGap], edges: FloatArray) -> list[DeviceGap]:
+    """Return the gaps cut to the window between the outer edges, with the part of their energy that lies in it."""
     first, last = float(edges[0]), float(edges[-1])
-    return [gap for gap in gaps if gap.end_s > first and gap.start_s < last]
+    kept = []
+    for gap in gaps:
+        start, end = max(gap.start_s, first), min(gap.end_s, last)
+        if end <= start:
+            continue
+        share = (end - start) / (gap.end_s - gap.start_s)
+        energy = None if gap.energy_j is None else gap.energy_j * share
+        kept.append(DeviceGap(start, end, gap.filled_by, energy))
+    return kept

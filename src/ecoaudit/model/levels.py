@@ -192,6 +192,9 @@ class Ledger:
             notes.null("energy.measured.network", "no switch log; give --network-power-w to include the network")
             if (self.system.nodes or 1) > 1:
                 notes.warn("network energy is not included: no switch log and no network power is given")
+        if self.meters is not None and self.system.nodes and len(self.meters.meters) > self.system.nodes:
+            more = f"{len(self.meters.meters)} node meters for {self.system.nodes} nodes"
+            notes.warn(f"{more}: all are counted; check that they are one run's")
         if self.meters is None:
             notes.null("energy.measured.node", "no node power meter in the logs")
         elif not self.meter_complete:

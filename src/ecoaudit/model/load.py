@@ -5,30 +5,62 @@ import numpy as np
 from ecoaudit.model.efficiency import PJ
 from ecoaudit.model.facts import Candidate, RunFacts
 from ecoaudit.model.levels import J_PER_KWH
+from ecoaudit.model.nodes import GpuReading
 from ecoaudit.quantity import Boundary
 
 STRAGGLER = 0.10
+UNUSED = 0.25
 LOW_LOAD = 0.60
 
 
-def stragglers(facts: RunFacts) -> Candidate | None:
-    if len(facts.gpus) < 2:
-        return None
+def _mean_powers(facts: RunFacts) -> dict[GpuReading, float]:
+    """Return each board's mean power in training in W, of the time that was read."""
     mask = facts.cuts.in_training
-    read = [(g, float(g.energy.read_s[mask].sum())) for g in facts.gpus]
-    means = {f"node {g.node} GPU {g.info.index}": float(g.energy.read_j[mask].sum()) / s for g, s in read if s > 0}
+    read = [(gpu, float(gpu.energy.read_s[mask].sum())) for gpu in facts.gpus]
+    return {gpu: float(gpu.energy.read_j[mask].sum()) / seconds for gpu, seconds in read if seconds > 0}
+
+
+def _name(gpu: GpuReading) -> str:
+    return f"node {gpu.node} GPU {gpu.info.index}"
+
+
+def unused(facts: RunFacts) -> Candidate | None:
+    """Boards that stayed far below the others in training: allocated, paid for, not used."""
+    means = _mean_powers(facts)
     if len(means) < 2:
         return None
     middle = float(np.median(list(means.values())))
-    off = {name: power for name, power in means.items() if abs(power / middle - 1.0) > STRAGGLER}
+    idle = [gpu for gpu, power in means.items() if power < UNUSED * middle]
+    job = facts.energy(facts.ledger.everything)
+    if not idle or job is None:
+        return None
+    of_boards = sum(float(g.energy.read_j.sum()) for g in idle) / sum(float(g.energy.read_j.sum()) for g in facts.gpus)
+    names = ", ".join(_name(gpu) for gpu in idle[:4]) + (" and others" if len(idle) > 4 else "")
+    return Candidate(
+        "unused-gpus",
+        "GPUs allocated but not used",
+        f"{len(idle)} of {len(means)} GPUs drew less than {UNUSED:.0%} of the median {middle:.0f} W: {names}",
+        "Ask for fewer GPUs, or check the launcher's world size and device selection.",
+        job * facts.share(facts.ledger.everything, of_boards, 0.0),
+        float(facts.cuts.seconds.sum()) * len(idle) / len(facts.gpus),
+    )
+
+
+def stragglers(facts: RunFacts) -> Candidate | None:
+    """Boards in use whose mean power differs from the median: throttled, or with unequal work."""
+    means = _mean_powers(facts)
+    if len(means) < 2:
+        return None
+    middle = float(np.median(list(means.values())))
+    off = {gpu: p for gpu, p in means.items() if abs(p / middle - 1.0) > STRAGGLER and p >= UNUSED * middle}
     if not off:
         return None
-    worst = max(off, key=lambda name: abs(off[name] / middle - 1.0))
+    worst = max(off, key=lambda gpu: abs(off[gpu] / middle - 1.0))
     return Candidate(
         "imbalance",
         "GPUs draw unequal power",
         f"{len(off)} of {len(means)} GPUs differ by more than {STRAGGLER:.0%} from the median {middle:.0f} W in "
-        f"training; {worst}: {off[worst]:.0f} W",
+        f"training; {_name(worst)}: {off[worst]:.0f} W",
         "Look for a throttled or mis-clocked board, unequal pipeline stages or shards: the slowest sets the pace.",
     )
 

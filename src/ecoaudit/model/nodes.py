@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 
 from ecoaudit.ingest.records import Event, FloatArray, GpuInfo, Telemetry
 from ecoaudit.model.integrate import DeviceEnergy, integrate, unread
 from ecoaudit.model.notes import Notes
-from ecoaudit.model.reduce import Partial, merge, reduce_samples
+from ecoaudit.model.reduce import Partial, merge, reduce_samples, sampling
 
 CEILING = 1.5
 """A board cannot draw more than this times its enforced limit for as long as a sample: such a counter step is false."""
@@ -17,7 +18,10 @@ COMPARE_WARN_PERCENT = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """The telemetry files of one node in the order of time; they do not overlap. `label` names it in messages."""
+    """The telemetry files of one node in the order of time; those of the same GPUs do not overlap.
+
+    `label` names the node in messages.
+    """
 
     label: str
     host: str | None
@@ -25,11 +29,11 @@ class Stream:
 
     @property
     def start_s(self) -> float:
-        return float(self.files[0].time_s[0])
+        return min(float(file.time_s[0]) for file in self.files)
 
     @property
     def end_s(self) -> float:
-        return float(self.files[-1].time_s[-1])
+        return max(float(file.time_s[-1]) for file in self.files)
 
     @property
     def node_gpu_count(self) -> int | None:
@@ -41,7 +45,7 @@ class Stream:
         return tuple(event for file in self.files for event in file.events)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class GpuReading:
     """One GPU of the run with its energy by segment."""
 
@@ -131,26 +135,50 @@ def read_nodes(
     return tuple(_read_node(number, stream, edges, focus, notes) for number, stream in enumerate(found))
 
 
+@dataclass(frozen=True, slots=True)
+class FileSums:
+    """One telemetry file reduced: its GPUs by identity and its RAPL zones. Small, picklable, and it merges."""
+
+    gpus: dict[object, tuple[GpuInfo, Partial | None]]
+    zones: dict[str, Partial | None]
+
+
+def reduce_file(file: Telemetry, edges: FloatArray, focus: tuple[float, float]) -> FileSums:
+    """Reduce a file over the segments between `edges`; the unit of work for logs that do not fit in memory."""
+    clock = sampling(file.time_s)
+    gpus: dict[object, tuple[GpuInfo, Partial | None]] = {}
+    for column, info in enumerate(file.gpus):
+        part = reduce_samples(
+            file.time_s,
+            file.power_w[:, column],
+            None if file.energy_j is None else file.energy_j[:, column],
+            None if file.util_percent is None else file.util_percent[:, column],
+            edges,
+            focus,
+            clock,
+        )
+        gpus[info.uuid or (info.index if info.index is not None else column)] = (info, part)
+    zones = {
+        zone: reduce_samples(file.time_s, None, counter, None, edges, focus, clock)
+        for zone, counter in file.host_energy_j.items()
+    }
+    return FileSums(gpus, zones)
+
+
+def merge_files(a: FileSums, b: FileSums) -> FileSums:
+    """Join two files of one node, `a` before `b`."""
+    gpus, zones = dict(a.gpus), dict(a.zones)
+    for key, (info, part) in b.gpus.items():
+        gpus[key] = (info, _joined(gpus[key][1] if key in gpus else None, part))
+    for zone, part in b.zones.items():
+        zones[zone] = _joined(zones.get(zone), part)
+    return FileSums(gpus, zones)
+
+
 def _read_node(number: int, stream: Stream, edges: FloatArray, focus: tuple[float, float], notes: Notes) -> NodeReading:
-    devices: dict[object, tuple[GpuInfo, Partial | None]] = {}
-    zones: dict[str, Partial | None] = {}
-    for file in stream.files:
-        for column, info in enumerate(file.gpus):
-            part = reduce_samples(
-                file.time_s,
-                file.power_w[:, column],
-                None if file.energy_j is None else file.energy_j[:, column],
-                None if file.util_percent is None else file.util_percent[:, column],
-                edges,
-                focus,
-            )
-            key: object = info.uuid or (info.index if info.index is not None else column)
-            before = devices.get(key)
-            devices[key] = (info, _joined(before[1] if before else None, part))
-        for zone, counter in file.host_energy_j.items():
-            zones[zone] = _joined(zones.get(zone), reduce_samples(file.time_s, None, counter, None, edges, focus))
+    sums = reduce(merge_files, (reduce_file(file, edges, focus) for file in stream.files))
     readings = []
-    for name, (info, partial) in devices.items():
+    for name, (info, partial) in sums.gpus.items():
         if partial is None:
             number_or_name = info.index if info.index is not None else name
             notes.warn(f"{stream.label}: GPU {number_or_name} has no power and no energy reading")
@@ -159,7 +187,7 @@ def _read_node(number: int, stream: Stream, edges: FloatArray, focus: tuple[floa
         ceiling = CEILING * info.power_limit_w if info.power_limit_w else None
         readings.append(GpuReading(number, info, integrate(partial, edges, focus, ceiling)))
     rapl = {}
-    for zone, partial in zones.items():
+    for zone, partial in sums.zones.items():
         if partial is not None:
             energy = integrate(partial, edges, focus)
             mean = energy.mean_power_w() or 0.0

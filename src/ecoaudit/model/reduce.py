@@ -12,7 +12,7 @@ from typing import TypedDict
 import numpy as np
 
 from ecoaudit.ingest.records import FloatArray, IntArray
-from ecoaudit.model.intervals import split, trapezoid_j
+from ecoaudit.model.intervals import BoolArray, split
 
 T, P, E, U = range(4)
 """Columns of a row's end: time (s), power (W), energy counter (J), utilisation (%)."""
@@ -66,6 +66,24 @@ class Sums(TypedDict):
     power_seconds: FloatArray
 
 
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Sampling intervals of one file: their histogram, and the length above which one stays open."""
+
+    step_s: FloatArray
+    step_count: IntArray
+    open_above_s: float
+
+
+def sampling(time_s: FloatArray) -> Clock:
+    """Return the sampling intervals of times that never decrease; repeated stamps are no intervals."""
+    steps = np.diff(time_s)
+    steps = steps[steps > 0]
+    values, counts = np.unique(_three_digits(steps), return_counts=True)
+    few = steps.size < KEEP_ALL_BELOW
+    return Clock(values, counts, 0.0 if few else OPEN_FACTOR * float(np.median(steps)))
+
+
 def reduce_samples(
     time_s: FloatArray,
     power_w: FloatArray | None,
@@ -73,71 +91,73 @@ def reduce_samples(
     util_percent: FloatArray | None,
     edges: FloatArray,
     focus: tuple[float, float],
+    clock: Clock | None = None,
 ) -> Partial | None:
     """Reduce one device's samples, shape (n,) each, with NaN for what was not read; None if nothing was.
 
     `time_s` never decreases; `edges` are sorted, shape (segments + 1,); `focus` is the window of the power histogram.
+    `clock` is `sampling(time_s)`, for callers that reduce several devices with the same times.
     """
-    nothing = np.full(time_s.shape, np.nan)
-    columns = [time_s] + [nothing if c is None else c for c in (power_w, energy_j, util_percent)]
-    usable = np.isfinite(columns[P]) | np.isfinite(columns[E])
+    data = np.full((4, time_s.size), np.nan)
+    data[T] = time_s
+    for column, values in ((P, power_w), (E, energy_j), (U, util_percent)):
+        if values is not None:
+            data[column] = values
+    usable = np.isfinite(data[P]) | np.isfinite(data[E])
     if not usable.any():
         return None
-    data = np.stack([c[usable] for c in columns], axis=1)
-    start, end = data[:-1], data[1:]
-    dt = end[:, T] - start[:, T]
-    steps = dt[dt > 0]
-    keep_all = steps.size < KEEP_ALL_BELOW
-    open_above = 0.0 if keep_all else OPEN_FACTOR * float(np.median(steps))
-
-    counted = np.isfinite(start[:, E]) & np.isfinite(end[:, E])
-    powered = np.isfinite(start[:, P]) & np.isfinite(end[:, P])
-    back = counted & (end[:, E] < start[:, E])
-    is_open = (dt > open_above) | back | ~(counted | powered)
+    if not usable.all():
+        data, clock = data[:, usable], None
+    clock = clock or sampling(data[T])
+    start, end = data[:, :-1], data[:, 1:]
+    counter, power = end[E] - start[E], start[P] + end[P]
+    back = counter < 0
+    is_open = (end[T] - start[T] > clock.open_above_s) | back | ~(np.isfinite(counter) | np.isfinite(power))
     is_open[1:] |= back[:-1]
     if is_open.size:
         is_open[[0, -1]] = True
-
-    regular = regular_sums(start[~is_open], end[~is_open], edges, focus)
-    values, counts = np.unique(_three_digits(steps), return_counts=True)
-    powers = data[np.isfinite(data[:, P]), P]
+    powers = data[P][np.isfinite(data[P])]
     return Partial(
-        samples=len(data),
-        first=data[0],
-        last=data[-1],
-        rows=np.stack([start[is_open], end[is_open]], axis=1),
-        step_s=values,
-        step_count=counts,
-        open_above_s=open_above,
+        samples=data.shape[1],
+        first=data[:, 0].copy(),
+        last=data[:, -1].copy(),
+        rows=np.stack([start[:, is_open].T, end[:, is_open].T], axis=1),
+        step_s=clock.step_s,
+        step_count=clock.step_count,
+        open_above_s=clock.open_above_s,
         power_min_w=float(powers.min(initial=np.inf)),
         power_max_w=float(powers.max(initial=-np.inf)),
-        **regular,
+        **regular_sums(start, end, ~is_open, edges, focus),
     )
 
 
-def regular_sums(start: FloatArray, end: FloatArray, edges: FloatArray, focus: tuple[float, float]) -> Sums:
-    """Return the sums over regular intervals given by their ends, shape (n, 4) each: counter first, else trapezoid."""
-    t0, t1 = start[:, T], end[:, T]
-    dt = t1 - t0
-    counted = np.isfinite(start[:, E]) & np.isfinite(end[:, E])
-    trapezoid = trapezoid_j(t0, t1, start[:, P], end[:, P])
-    counter = end[:, E] - start[:, E]
-    p0 = np.where(counted, np.nan, start[:, P])
-    both = counted & np.isfinite(trapezoid)
-    mean_util = 0.5 * (start[:, U] + end[:, U])
-    used = np.isfinite(mean_util)
-    mean_power = 0.5 * (start[:, P] + end[:, P])
-    focused = np.isfinite(mean_power) & (t0 >= focus[0]) & (t1 <= focus[1])
-    bins = np.clip(mean_power[focused] / POWER_BIN_W, 0, POWER_BINS - 1).astype(np.int64)
+def regular_sums(
+    start: FloatArray, end: FloatArray, regular: BoolArray, edges: FloatArray, focus: tuple[float, float]
+) -> Sums:
+    """Return the sums over the `regular` intervals given by their ends, shape (4, n): counter first, else power."""
+    t0, t1 = start[T], end[T]
+    dt = np.where(regular, t1 - t0, 0.0)
+    counter = end[E] - start[E]
+    counted = np.isfinite(counter) & regular
+    mean_power = 0.5 * (start[P] + end[P])
+    powered = np.isfinite(mean_power) & regular
+    trapezoid = np.where(powered, mean_power, 0.0) * dt
+    along_power = np.where(powered & ~counted, start[P], np.nan)
+    both = powered & counted
+    focused = np.where(powered & (t0 >= focus[0]) & (t1 <= focus[1]), dt, 0.0)
+    bins = np.clip(np.where(powered, mean_power, 0.0) / POWER_BIN_W, 0, POWER_BINS - 1).astype(np.int64)
+    mean_util = 0.5 * (start[U] + end[U])
+    used = np.isfinite(mean_util) & regular
+    nothing = np.zeros(edges.size - 1)
     return {
-        "energy_j": split(edges, t0, t1, np.where(counted, counter, trapezoid), p0, end[:, P]),
+        "energy_j": split(edges, t0, t1, np.where(counted, counter, trapezoid), along_power, end[P]),
         "covered_s": split(edges, t0, t1, dt),
-        "util_percent_s": split(edges, t0, t1, np.where(used, mean_util * dt, 0.0)),
-        "util_covered_s": split(edges, t0, t1, np.where(used, dt, 0.0)),
+        "util_percent_s": split(edges, t0, t1, np.where(used, mean_util, 0.0) * dt) if used.any() else nothing,
+        "util_covered_s": split(edges, t0, t1, np.where(used, dt, 0.0)) if used.any() else nothing,
         "counter_s": float(dt[counted].sum()),
         "compared_counter_j": float(counter[both].sum()),
         "compared_power_j": float(trapezoid[both].sum()),
-        "power_seconds": np.bincount(bins, weights=dt[focused], minlength=POWER_BINS).astype(np.float64),
+        "power_seconds": np.bincount(bins, focused, POWER_BINS).astype(np.float64),
     }
 
 

@@ -1,8 +1,10 @@
 """The training logs of a run as one: attempts added up, what one log lacks taken from the others."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from itertools import pairwise
+from typing import Any
 
 from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest.records import TrainingLog
@@ -19,7 +21,7 @@ def combine(logs: Sequence[TrainingLog], notes: Notes) -> TrainingLog | None:
     count once (the rest is rework). Otherwise the logs describe the same work, and the one that tells most is used,
     with the others filling what it does not say. Several MLPerf results are several runs: `EcoauditError`.
     """
-    placed = sorted(logs, key=_telling, reverse=True)
+    placed = sorted((_without_nan(log) for log in logs), key=_telling, reverse=True)
     if not placed:
         return None
     results = [log for log in placed if log.benchmark is not None and log.train_start_s is not None]
@@ -52,6 +54,13 @@ def combine(logs: Sequence[TrainingLog], notes: Notes) -> TrainingLog | None:
             missing |= {name: getattr(log, name) for name in _TIMES} | {"clock": log.clock}
         best = replace(best, **missing)
     return best
+
+
+def _without_nan(log: TrainingLog) -> TrainingLog:
+    """Return the log with None in the place of NaN: both mean that it does not tell."""
+    values = {f.name: getattr(log, f.name) for f in fields(log)}
+    unknown: dict[str, Any] = {name: None for name, v in values.items() if isinstance(v, float) and math.isnan(v)}
+    return replace(log, **unknown) if unknown else log
 
 
 def _telling(log: TrainingLog) -> tuple[bool, int]:

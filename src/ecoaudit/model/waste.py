@@ -171,16 +171,6 @@ def dips(facts: RunFacts) -> Candidate | None:
         f"a board spent on average {mean_s:.0f} s ({mean_s / training_s:.1%} of training) below {DIP_BELOW:.0%} of its "
         "busy power, beyond evaluations and checkpoints",
         "Prefetch and decode data in more workers, and overlap communication: boards that wait still draw power.",
-        inside * _share(facts, dip_j / whole_j, mean_s / training_s),
+        inside * facts.share(facts.cuts.in_training, dip_j / whole_j, mean_s / training_s),
         mean_s,
     )
-
-
-def _share(facts: RunFacts, of_boards: float, of_time: float) -> float:
-    """Return the share of training energy in a part of it: boards by their energy, hosts by time."""
-    grounded, boards = facts.ledger.grounded, facts.ledger.boards
-    if grounded is None or boards is None or grounded.calibration.alpha is None:
-        return of_boards
-    mask = facts.cuts.in_training
-    varying = grounded.calibration.alpha.value * boards.joules(mask).value / grounded.joules(mask).value
-    return varying * of_boards + (1.0 - varying) * of_time

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ecoaudit.ingest.records import FloatArray, MeterLog, Phase, TrainingLog
+from ecoaudit.ingest.records import FloatArray, MeterLog, Phase, Telemetry, TrainingLog
 from ecoaudit.model.audit import Window, Windows
 from ecoaudit.model.clock import half_hour_offset, iso
 from ecoaudit.model.intervals import split, trapezoid_j
@@ -174,14 +174,19 @@ def _placed(found: Sequence[Stream], job: Span, training: TrainingLog, notes: No
     return Span(start, start + runtime, "run time in the training log, placed where the GPUs drew most")
 
 
-def _total_power(stream: Stream) -> tuple[FloatArray, FloatArray]:
-    times = np.concatenate([f.time_s for f in stream.files])
-    power = np.concatenate([np.nansum(f.power_w, axis=1) for f in stream.files])
-    return times, power
+def _mean_power(file: Telemetry) -> FloatArray:
+    """Return the boards' mean power at each sample in W, shape (n,), 0 where none was read."""
+    read = np.isfinite(file.power_w)
+    total: FloatArray = np.where(read, file.power_w, 0.0).sum(axis=1) / np.maximum(read.sum(axis=1), 1)
+    return total
 
 
 def _busiest(stream: Stream, job: Span, runtime_s: float) -> float:
-    times, power = _total_power(stream)
+    """Return the start of the stretch of `runtime_s` in which the first node's boards took the most energy."""
+    first = stream.files[0]
+    files = [file for file in stream.files if file.gpus == first.gpus]
+    times = np.concatenate([file.time_s for file in files])
+    power = np.concatenate([_mean_power(file) for file in files])
     starts = np.linspace(job.start_s, job.end_s - runtime_s, 512)
     edges = np.unique(np.concatenate((starts, starts + runtime_s)))
     t0, t1 = times[:-1], times[1:]
@@ -193,17 +198,18 @@ def _busiest(stream: Stream, job: Span, runtime_s: float) -> float:
 
 def idle_ends(found: Sequence[Stream], job: Span) -> tuple[float, float]:
     """Return how long the GPUs of all nodes were idle at the start and at the end of the job, in s."""
-    leads, tails = [], []
+    first = last = None
     for stream in found:
-        times, power = _total_power(stream)
-        inside = (times >= job.start_s) & (times <= job.end_s)
-        times, power = times[inside], power[inside]
-        active = np.flatnonzero(power > ACTIVE_SHARE * power.max(initial=0.0)) if power.size else np.array([], int)
-        if active.size == 0:
-            continue
-        leads.append(float(times[active[0]]) - job.start_s)
-        tails.append(job.end_s - float(times[active[-1]]))
-    return (min(leads), min(tails)) if leads else (0.0, 0.0)
+        power = [_mean_power(file) for file in stream.files]
+        limit = ACTIVE_SHARE * max((float(p.max(initial=0.0)) for p in power), default=0.0)
+        for file, watts in zip(stream.files, power, strict=True):
+            active = file.time_s[(watts > limit) & (file.time_s >= job.start_s) & (file.time_s <= job.end_s)]
+            if active.size:
+                first = float(active[0]) if first is None else min(first, float(active[0]))
+                last = float(active[-1]) if last is None else max(last, float(active[-1]))
+    if first is None or last is None:
+        return 0.0, 0.0
+    return first - job.start_s, job.end_s - last
 
 
 def _warn_idle_ends(found: Sequence[Stream], job: Span, notes: Notes) -> None:

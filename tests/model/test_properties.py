@@ -1,0 +1,111 @@
+"""What must hold for the audit of any run."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecoaudit.model.audit import Audit
+from ecoaudit.quantity import Quantity
+from model.runs import audit, constant, site, telemetry, training
+
+T = np.arange(0.0, 301.0)
+FEW = settings(max_examples=15, deadline=None)
+watts = st.floats(50.0, 700.0)
+
+
+def quantities(part: Any) -> Iterator[Quantity]:
+    """Yield every quantity in an audit."""
+    if isinstance(part, Quantity):
+        yield part
+    elif isinstance(part, msgspec.Struct):
+        for name in part.__struct_fields__:
+            yield from quantities(getattr(part, name))
+    elif isinstance(part, list):
+        for item in part:
+            yield from quantities(item)
+
+
+def run(power: float, **changes: Any) -> Audit:
+    phases = [(0.0, "train"), (100.0, "eval"), (150.0, "train"), (290.0, "checkpoint")]
+    log = telemetry([lambda t: power * (1.0 + 0.2 * np.sin(t / 9.0))] * 8, T, events=phases)
+    return audit(telemetry=[log], training=[training(0.0, 300.0, tokens=1e6, params=7e9)], **changes)
+
+
+@FEW
+@given(watts, st.floats(1.0, 2.0), st.floats(5.0, 900.0))
+def test_intervals_hold_their_values_and_nothing_is_negative(power: float, pue: float, grams: float) -> None:
+    found = run(power, place=site(g_per_kwh=grams, pue=(pue, max(1.0, 0.95 * pue), 1.1 * pue)))
+    for quantity in quantities(found):
+        assert 0.0 <= quantity.low <= quantity.value <= quantity.high
+        assert quantity.source
+
+
+@FEW
+@given(watts, st.floats(1.01, 1.5))
+def test_more_power_is_more_of_everything(power: float, more: float) -> None:
+    low, high = run(power), run(power * more)
+    assert high.energy.levels.L2 and low.energy.levels.L2 and high.energy.levels.L2.gpu and low.energy.levels.L2.gpu
+    assert high.energy.levels.L2.gpu.value == pytest.approx(more * low.energy.levels.L2.gpu.value)
+    pairs = [
+        (low.energy.headline and low.energy.headline.value, high.energy.headline and high.energy.headline.value),
+        (low.carbon.total, high.carbon.total),
+        (low.efficiency.j_per_token, high.efficiency.j_per_token),
+    ]
+    for a, b in pairs:
+        assert a and b and b.value > a.value
+
+
+@FEW
+@given(st.floats(1.0, 1.8), st.floats(1.01, 1.5))
+def test_facility_and_carbon_scale_with_pue_and_grid(pue: float, factor: float) -> None:
+    base = run(500.0, place=site(pue=(pue, pue, pue)))
+    hot = run(500.0, place=site(pue=(pue * factor,) * 3))
+    dirty = run(500.0, place=site(pue=(pue, pue, pue), g_per_kwh=400.0 * factor))
+    assert base.energy.headline and hot.energy.headline and base.carbon.operational and dirty.carbon.operational
+    assert hot.energy.headline.value.value == pytest.approx(factor * base.energy.headline.value.value)
+    assert dirty.carbon.operational.value == pytest.approx(factor * base.carbon.operational.value)
+
+
+@FEW
+@given(watts)
+def test_parts_make_the_whole(power: float) -> None:
+    found = run(power)
+    assert found.energy.headline and found.carbon.total and found.carbon.operational and found.carbon.embodied
+    assert sum(p.energy.value for p in found.energy.phases) == pytest.approx(found.energy.headline.value.value)
+    assert found.carbon.total.value == pytest.approx(found.carbon.operational.value + found.carbon.embodied.value)
+    assert sum(d.share for d in found.energy.drivers) == pytest.approx(1.0)
+
+
+@FEW
+@given(st.integers(1, 4))
+def test_nodes_add_up(nodes: int) -> None:
+    logs = [telemetry([constant(500.0)] * 8, T, host=f"n{i}") for i in range(nodes)]
+    one, several = audit(telemetry=logs[:1]), audit(telemetry=logs)
+    assert one.energy.headline and several.energy.headline
+    assert several.energy.headline.value.value == pytest.approx(nodes * one.energy.headline.value.value)
+    assert several.hardware.gpu_count == 8 * nodes
+
+
+def test_a_run_cut_into_files_is_the_same_run() -> None:
+    whole = telemetry([lambda t: 400.0 + t] * 8, T)
+    pieces = [
+        telemetry([lambda t: 400.0 + t] * 8, T[a:b], path=f"{a}.jsonl") for a, b in ((0, 100), (100, 101), (101, 301))
+    ]
+    a, b = audit(telemetry=[whole]), audit(telemetry=pieces)
+    assert a.energy.levels.L2 and b.energy.levels.L2 and a.energy.levels.L2.gpu and b.energy.levels.L2.gpu
+    assert b.energy.levels.L2.gpu.value == pytest.approx(a.energy.levels.L2.gpu.value, rel=1e-12)
+    assert b.quality.gap_count == 0 and b.hardware.nodes == 1
+
+
+def test_a_recorder_for_each_board_is_one_node() -> None:
+    logs = [telemetry([constant(500.0)], T[i:], first_gpu=i, node_gpu_count=8) for i in range(8)]
+    found = audit(telemetry=logs)
+    assert (found.hardware.nodes, found.hardware.gpu_count) == (1, 8)
+    assert found.run.duration_s == pytest.approx(300.0)
+    assert found.energy.levels.L2 and found.energy.levels.L2.gpu
+    assert found.energy.levels.L2.gpu.value == pytest.approx(8 * 500.0 * 300.0 / 3.6e6)
