@@ -39,7 +39,7 @@ FindGpu = Callable[[str], Gpu | None]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was read: the metered runs, one-node throughput of every submission, and what could not be used."""
+    """What was read: the metered runs, and what could not be read at all with the reason."""
 
     runs: tuple[MeteredRun, ...]
     skipped: tuple[str, ...]

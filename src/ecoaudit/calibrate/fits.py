@@ -69,7 +69,6 @@ class Group:
     alpha_mfu: Estimate | None
     alpha_throughput: Estimate | None
     j_per_sample: float | None
-    j_per_sample_cv: float | None
     pj_per_flop: float | None
     official_v40_j: float | None
     official_v41_j: float | None
@@ -181,7 +180,6 @@ def _group(members: Sequence[MeteredRun], used: Sequence[MeteredRun], static: St
         alpha_mfu=_alpha(used, static, lambda run: run.mfu),
         alpha_throughput=_alpha(used, static, lambda run: run.u),
         j_per_sample=j_per_sample,
-        j_per_sample_cv=_sd(joules) / j_per_sample if j_per_sample else None,
         pj_per_flop=1e12 * j_per_sample / flops if j_per_sample and flops else None,
         official_v40_j=_official(members, lambda run: run.official_v40_j),
         official_v41_j=_official(members, lambda run: run.official_v41_j),

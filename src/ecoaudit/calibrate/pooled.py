@@ -64,8 +64,6 @@ class PooledFit:
     air: float
     covariance: tuple[tuple[float, ...], ...]
     phi: float
-    groups: int
-    systems: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +125,7 @@ def fit(training: Sequence[Group], *, static_known: bool, priors: Priors = DEFAU
 def _solve(groups: Sequence[Group], static_known: bool, priors: Priors) -> PooledFit:
     """Solve the model by Gauss-Newton; it is linear, and done in one step, where P_static is known."""
     start = _START_DYNAMIC if static_known else _START_SATURATED
-    systems = tuple(sorted({group.system for group in groups}))
-    now = PooledFit(static_known, start, priors.gamma[0], priors.air[0], ((0.0,) * 3,) * 3, 0.0, len(groups), systems)
+    now = PooledFit(static_known, start, priors.gamma[0], priors.air[0], ((0.0,) * 3,) * 3, 0.0)
     prior_mean = np.array([np.log(start) + priors.level[0], priors.gamma[0], priors.air[0]])
     precision = np.diag([1 / priors.level[1] ** 2, 1 / priors.gamma[1] ** 2, 1 / priors.air[1] ** 2])
     for _ in range(20):
