@@ -67,6 +67,7 @@ class Checkout:
         drop_out: slice | None = None,
         gap: slice | None = None,
         repeat: bool = False,
+        broken_off: bool = False,
     ) -> None:
         """Write a result log of `seconds` and, with `power`, node logs of one reading a second."""
         self.sheet()
@@ -77,7 +78,13 @@ class Checkout:
             "noise of the launcher\n"
             + mllog(start_ms - 5000, "submission_benchmark", self.benchmark, prefix=prefix)
             + mllog(start_ms, "run_start", prefix=prefix)
-            + mllog(stop_ms, "run_stop", None, {**stopped, "samples_count": samples}, prefix=prefix)
+            + mllog(
+                stop_ms,
+                "block_stop" if broken_off else "run_stop",
+                None,
+                {**stopped, "samples_count": samples},
+                prefix=prefix,
+            )
         )
         if not power:
             return

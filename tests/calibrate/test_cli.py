@@ -64,6 +64,17 @@ def test_the_csv_carries_official_energy_in_whole_joules_and_its_rule(site: Chec
     assert int(row["official_energy_j"]) == round(1.25 * (dropped_out + ran_410) / 2)
 
 
+def test_a_run_that_broke_off_is_a_slowest(tmp_path: Path) -> None:
+    site = Checkout(tmp_path / "training_results_v4.1")
+    for i in range(3):
+        site.run(f"result_{i}", seconds=400 + i, start_ms=START_MS + i * 10**6, efficiency=None)
+    site.run("result_3", seconds=300, start_ms=START_MS + 10**7, efficiency=None, broken_off=True)
+    (pair,) = json.loads(call(site.root, "--json").output)["pairs"]
+    assert (pair["runs"], pair["official_results"]) == (3, 4)
+    energies = [2 * 59 * 2600 + (seconds - 59) * 12_010 for seconds in (401, 402)]
+    assert pair["official_energy_j"] == round(sum(energies) / 2)
+
+
 def test_without_a_round_both_rules_are_given(tmp_path: Path) -> None:
     site = Checkout(tmp_path / "results_of_some_year")
     for i in range(3):
@@ -117,7 +128,6 @@ def test_tables_written_from_a_checkout_are_read_again(site: Checkout, tmp_path:
         ([], "nothing to calibrate"),
         (["/no/such/folder"], "not a folder"),
         (["--report", "x.md"], "--report needs --evaluate"),
-        (["--telemetry", "t.jsonl"], "--meter is missing"),
         (["--meter", "m.csv"], "--telemetry is missing"),
         (["--telemetry", "t", "--meter", "m", "--evaluate"], "do not go with"),
         (["--evaluate", "--round", "five"], "'five' is not a round"),

@@ -74,6 +74,7 @@ def test_defects_that_are_handled_leave_the_power_and_a_note(site: Checkout, def
         ({"node_count": 1}, "1 of 2 nodes have a power log"),
         ({"status": "aborted"}, "status is aborted"),
         ({"status": None}, "status is not stated"),
+        ({"broken_off": True}, "status is no run_stop"),
         ({"gap": slice(100, 300)}, "no readings over 50 % of node-time"),
     ],
 )
@@ -174,7 +175,7 @@ def test_what_cannot_be_read_is_named_with_its_reason(site: Checkout) -> None:
     (site.folder / "result_1.txt").write_text("nothing of use\n")
     assert read(site).skipped == (
         "training_results_v4.1: Maker/results/2xBOX-8xH100-SXM-80GB/llama2_70b_lora/power/result_1: "
-        "the result log has no run_start or no run_stop",
+        "the result log has no run_start",
     )
 
 

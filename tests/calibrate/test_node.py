@@ -4,11 +4,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from calibrate.metered_node import T0, Node
-from ecoaudit.calibrate.node import calibrate_node, calibrated_line
+from ecoaudit.calibrate.node import _recorded, calibrate_node, calibrated_line
 from ecoaudit.cli import main
 from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest import read
@@ -60,6 +61,18 @@ def test_several_runs(tmp_path: Path) -> None:
     assert line.alpha == pytest.approx(1.10, abs=0.02)
 
 
+def test_node_power_in_the_telemetry_is_a_meter(tmp_path: Path) -> None:
+    telemetry, _ = Node(seconds=900).write(tmp_path)
+    (log,) = read([str(telemetry)]).telemetry
+    total = log.power_w.sum(axis=1)
+    metered = replace(log, node_power_w=1900.0 + 1.1 * total + np.random.default_rng(0).normal(0, 30, total.size))
+    fitted = calibrated_line([metered], _recorded([metered]), meter_boundary="ac")
+    assert fitted.alpha == pytest.approx(1.10, abs=0.02)
+    assert fitted.clock_offset_s == pytest.approx(0.0, abs=0.5)
+    with pytest.raises(EcoauditError, match="the telemetry holds no node power"):
+        calibrate_node([telemetry], [])
+
+
 def test_part_of_a_nodes_gpus_and_mixed_nodes_are_refused(tmp_path: Path) -> None:
     telemetry, meter = Node(seconds=600).write(tmp_path)
     log = read([str(telemetry)]).telemetry[0]
@@ -85,6 +98,16 @@ def test_swapped_files_are_told(tmp_path: Path) -> None:
     telemetry, meter = Node(seconds=600).write(tmp_path)
     with pytest.raises(EcoauditError, match="no GPU telemetry"):
         calibrate_node([meter], [telemetry])
+
+
+def test_options_take_several_files_each(tmp_path: Path) -> None:
+    files = [Node(seed=s, start_s=T0 + 10_000 * s, seconds=700).write(tmp_path, str(s)) for s in range(2)]
+    (t0, m0), (t1, m1) = files
+    found = CliRunner().invoke(
+        main, ["calibrate", "--telemetry", str(t0), str(t1), "--meter", str(m0), str(m1), "--json"]
+    )
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout)["runs"] == 2
 
 
 def test_the_command_writes_a_file_that_audit_uses(tmp_path: Path) -> None:

@@ -19,15 +19,32 @@ _PATH = click.Path(path_type=Path)
 _REPORT_COMMAND = "ecoaudit calibrate --evaluate --report {report}"
 
 
-@click.command()
+class _Lists(click.Command):
+    """Lets `--telemetry` and `--meter` take every value up to the next option: `--telemetry a b --meter c`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        spread: list[str] = []
+        option = ""
+        for arg in args:
+            if arg.startswith("-"):
+                option = arg if arg in ("--telemetry", "--meter") else ""
+            elif option and spread[-1] != option:
+                spread.append(option)
+            spread.append(arg)
+        return super().parse_args(ctx, spread)
+
+
+@click.command(cls=_Lists)
 @click.argument("paths", nargs=-1, type=_PATH, metavar="PATH...")
 @click.option("--evaluate", is_flag=True, help="Print the held-out error table; without PATH on the bundled runs.")
 @click.option("-o", "--output", type=_PATH, metavar="FILE", help="Write coefficients (.csv or .json) or a calibration.")
 @click.option("--round", "round_name", metavar="R", help="MLPerf round, such as v4.1, where the path does not tell it.")
 @click.option("--report", type=_PATH, metavar="FILE", help="With --evaluate: write the fidelity report and its chart.")
 @click.option("--tables", type=_PATH, metavar="DIR", help="Write the run table and the coefficients that ship.")
-@click.option("--telemetry", multiple=True, type=_PATH, metavar="T", help="GPU telemetry of your node (repeatable).")
-@click.option("--meter", multiple=True, type=_PATH, metavar="M", help="Wall readings of your node (repeatable).")
+@click.option(
+    "--telemetry", multiple=True, type=_PATH, metavar="T", help="GPU telemetry of your node: one file or more."
+)
+@click.option("--meter", multiple=True, type=_PATH, metavar="M", help="Wall readings of your node: one file or more.")
 @click.option("--meter-boundary", type=click.Choice(["ac", "dc"]), help="Side of the power supplies that is metered.")
 @click.option("--timezone", metavar="ZONE", help="Zone of logs that give local time, such as Europe/Berlin.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -202,12 +219,8 @@ def _own_node(
     from ecoaudit.calibrate.node import calibrate_node, summary
     from ecoaudit.model.calibration import encode
 
-    if not telemetry or not meter:
-        raise EcoauditError(
-            f"{'--telemetry' if meter else '--meter'} is missing",
-            where="calibrate",
-            fix="give both: GPU telemetry and wall readings of the same time",
-        )
+    if not telemetry:
+        raise EcoauditError("--telemetry is missing", where="calibrate", fix="give GPU telemetry of the same time")
     line = calibrate_node(telemetry, meter, meter_boundary=meter_boundary, timezone=timezone)
     text = encode(line).decode()
     if output is not None:

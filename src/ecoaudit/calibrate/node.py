@@ -26,15 +26,44 @@ def calibrate_node(
     meter_boundary: Literal["ac", "dc"] | None = None,
     timezone: str | None = None,
 ) -> CalibratedLine:
-    """Read telemetry and meter logs of one node and fit its line; raises `EcoauditError` where they cannot tell it."""
+    """Read telemetry and meter logs of one node and fit its line; raises `EcoauditError` where they cannot tell it.
+
+    Without `meter` the node power that the recorder wrote into the telemetry is the meter.
+    """
     seen = ingest.read([str(path) for path in telemetry], timezone=timezone)
-    wall = ingest.read([str(path) for path in meter], timezone=timezone, meter_boundary=meter_boundary)
     if not seen.telemetry:
         raise EcoauditError("no GPU telemetry in it", where=", ".join(map(str, telemetry)))
+    if not meter:
+        return calibrated_line(seen.telemetry, _recorded(seen.telemetry), meter_boundary=meter_boundary)
+    wall = ingest.read([str(path) for path in meter], timezone=timezone, meter_boundary=meter_boundary)
     meters = [log for log in wall.meters if log.kind == "node" and not log.stated]
     if not meters:
         raise EcoauditError("no wall readings in it", where=", ".join(map(str, meter)))
     return calibrated_line(seen.telemetry, meters, meter_boundary=meter_boundary)
+
+
+def _recorded(telemetry: Sequence[Telemetry]) -> list[MeterLog]:
+    """Return the node's own meter as the recorder read it; raises `EcoauditError` where it read none."""
+    found = [
+        MeterLog(
+            source=log.source,
+            kind="node",
+            label=log.node_power_source or "node",
+            time_s=log.time_s,
+            power_w=log.node_power_w,
+            quality=log.quality,
+            clock=log.clock,
+        )
+        for log in telemetry
+        if log.node_power_w is not None and np.isfinite(log.node_power_w).any()
+    ]
+    if not found:
+        raise EcoauditError(
+            "--meter is missing, and the telemetry holds no node power",
+            where=", ".join(log.source.path for log in telemetry),
+            fix="give wall readings of the same time",
+        )
+    return found
 
 
 def calibrated_line(

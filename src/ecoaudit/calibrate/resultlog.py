@@ -25,20 +25,27 @@ class ResultLog:
 
 
 def read_result(path: Path, folder_name: str) -> ResultLog | str:
-    """Return what the result log says, or why it is of no use; a rank's log lines of all ranks count once."""
+    """Return what the result log says, or why it is of no use; lines that every rank logs count once.
+
+    A run that broke off has status `no run_stop` and ends with its last event.
+    """
     found = list(events(path, RESULT_KEYS))
     starts = [e.time_ms for e in found if e.key == "run_start"]
     stops = [e for e in found if e.key == "run_stop"]
-    if not starts or not stops:
-        return "the result log has no run_start or no run_stop"
-    start, stop = min(starts), max(e.time_ms for e in stops)
+    if not starts:
+        return "the result log has no run_start"
+    start, stop = min(starts), max(e.time_ms for e in stops or found)
     if stop <= start:
-        return "run_stop is not after run_start"
-    statuses = [str(s) for e in stops if (s := e.detail("status")) is not None]
+        return "the result log ends at run_start"
     workload = workload_name(_text(found, "submission_benchmark") or folder_name)
-    return ResultLog(
-        int(start), int(stop), statuses[-1] if statuses else "not stated", workload, samples(workload, found)
-    )
+    return ResultLog(int(start), int(stop), _status(stops), workload, samples(workload, found))
+
+
+def _status(stops: Sequence[Event]) -> str:
+    if not stops:
+        return "no run_stop"
+    stated = [str(s) for e in stops if (s := e.detail("status")) is not None]
+    return stated[-1] if stated else "not stated"
 
 
 def _text(found: Sequence[Event], key: str) -> str | None:
