@@ -11,7 +11,8 @@ from ecoaudit.report.hosts import hide
 
 MAX_LINES = 25
 _WIDTH = 100
-_MAX_CHECKS = 3
+_MAX_CHECKS = 2
+_MAX_FIGURES = 9
 _MAX_PATHS = 4
 
 
@@ -22,10 +23,8 @@ def summary(audit: Audit, verdict: Verdict, paths: Iterable[PurePath | str] = ()
         audit, verdict = hide(audit, hosts), hide(verdict, hosts)
     blocks = [
         _head(audit, verdict),
-        _figures(audit, verdict),
-        _power(audit),
-        _verdict(verdict),
-        _notes(audit),
+        [*_figures(audit, verdict), *_power(audit)],
+        [*_verdict(verdict), *_notes(audit)],
         _paths(paths),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
@@ -42,7 +41,7 @@ def _head(audit: Audit, verdict: Verdict) -> list[str]:
         )
         if part
     )
-    return [_clip(f"{name}: {words.OUTCOME_NAMES[verdict.outcome].upper()}"), _clip(facts.run_line(audit))]
+    return [_clip(f"{name}: {words.OUTCOME_NAMES[verdict.outcome].upper()}"), _clip(clean(facts.run_line(audit)))]
 
 
 def _figures(audit: Audit, verdict: Verdict) -> list[str]:
@@ -65,7 +64,7 @@ def _figures(audit: Audit, verdict: Verdict) -> list[str]:
                     f"{row.boundary}; {row.quantity.basis.value}",
                 )
             )
-    cells = cells[:11]
+    cells = cells[:_MAX_FIGURES]
     widths = [max(len(cell[i]) for cell in cells) for i in range(3)]
     return [
         _clip(f"{label:<{widths[0]}}  {value:>{widths[1]}}  {interval:<{widths[2]}}  {clean(rest)}".rstrip())

@@ -1,5 +1,6 @@
 """The report as one HTML page: no outside request, no script, light and dark, for the screen and for paper."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -56,7 +57,9 @@ def render(
     return page
 
 
+@functools.cache
 def _environment() -> Any:
+    """Return the template environment: a template is read and compiled once in a process."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(

@@ -1,5 +1,6 @@
 """The blocks a Markdown report is built of: each comes out whole, with everything from outside made inert."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +12,9 @@ from ecoaudit.model.audit import Audit
 from ecoaudit.report import numbers, view, words
 
 _MAX_URL = 400
+
+# What a figure with a unit of the known form is made of: nothing that Markdown reads as syntax, but for a "$".
+_PLAIN_FIGURE = re.compile(r"[$€£]?[^\W_](?:[^\W_]|[ .,%/()×·–−∞]){0,59}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,9 @@ class Context:
 
     def text(self, untrusted: str, limit: int | None = None) -> str:
         """Return text from outside, inert in Markdown and cut to the level's length."""
-        return escape(untrusted, limit=min(limit or self.limits.text, self.limits.text))
+        most = min(limit or self.limits.text, self.limits.text)
+        # What is cut away is not read first: a flood of text must cost no time either.
+        return escape(untrusted[: 4 * most], limit=most)
 
 
 def safe_url(url: str) -> str | None:
@@ -52,7 +58,9 @@ def figure_text(text: str) -> str:
 
     The unit comes from the audit, so it is no more to be trusted than any other text.
     """
-    kept = escape(text, limit=60).replace(" ", "\N{NO-BREAK SPACE}")
+    plain = _PLAIN_FIGURE.fullmatch(text)
+    kept = text.replace("$", "\\$") if plain else escape(text, limit=60)
+    kept = kept.replace(" ", "\N{NO-BREAK SPACE}")
     return kept.replace(numbers.RANGE, f"{WORD_JOINER}{numbers.RANGE}{WORD_JOINER}")
 
 

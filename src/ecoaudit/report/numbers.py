@@ -108,7 +108,7 @@ def decimals(value: float, low: float, high: float) -> int:
     if high <= low:
         return 3 if value == 0 else max(0, 3 - _exponent(value))
     half = high / 2 - low / 2
-    if half == 0:  # a width too small for a float to halve
+    if half == 0 or math.isinf(half):  # beyond what a float can halve or scale
         return max(0, 3 - _exponent(value)) if value else 3
     exponent = _exponent(half)
     places = 1 - exponent if round(half / 10.0**exponent * 100) < 355 else -exponent
@@ -210,4 +210,4 @@ def age(seconds: float) -> str:
 
 
 def _exponent(value: float) -> int:
-    return math.floor(math.log10(min(abs(value), 1e300)))
+    return math.floor(math.log10(min(max(abs(value), 1e-300), 1e300)))

@@ -37,11 +37,12 @@ def sparkline(values: Sequence[float | None], width: int = 40, *, from_zero: boo
         return ""
     low, high = (0.0 if from_zero else min(known)), max(known)
     steps = len(_BLOCKS) - 1
+    half_span = high / 2 - low / 2  # halves, so that no span is beyond a float
 
     def block(value: float) -> str:
-        if high == low:
+        if half_span == 0:
             return _BLOCKS[steps // 2]
-        return _BLOCKS[min(max(round((value / 2 - low / 2) / (high / 2 - low / 2) * steps), 0), steps)]
+        return _BLOCKS[min(max(round((value / 2 - low / 2) / half_span * steps), 0), steps)]
 
     return "".join(_GAP if v is None else block(v) for v in points)
 

@@ -115,7 +115,8 @@ def _carbon_budget(
 
 def drivers(audit: Audit, theme: Theme) -> bytes | None:
     """Draw each source's share of the headline interval's width, the largest on top."""
-    found = sorted(audit.energy.drivers, key=lambda d: -d.share)[:_MAX_DRIVERS]
+    shares = [d for d in audit.energy.drivers if 0 <= d.share <= 1]
+    found = sorted(shares, key=lambda d: -d.share)[:_MAX_DRIVERS]
     if not drawable(*(d.share for d in found)):
         return None
     with settings(f"drivers-{theme.name}"):
@@ -125,7 +126,7 @@ def drivers(audit: Audit, theme: Theme) -> bytes | None:
             axis.text(
                 driver.share * 100 + 1, y, numbers.percent(driver.share), va="center", color=theme.ink, fontsize=9
             )
-        _rows(axis, [clean(d.name, limit=34) for d in found], [False] * len(found), theme)
+        _rows(axis, [clean(d.name, limit=26) for d in found], [False] * len(found), theme)
         axis.set_xlim(0, min(max(found[0].share * 118, 10), 108))
         axis.set_xlabel("share of the interval's width, %", color=theme.muted, fontsize=9)
         description = "; ".join(f"{clean(d.name, limit=60)}: {numbers.percent(d.share)}" for d in found)

@@ -135,6 +135,7 @@ def _shade(axes: "Sequence[Axes]", audit: Audit, t: NDArray[np.float64], theme: 
             handles=patches[:6], loc="lower left", bbox_to_anchor=(0, 1.0), ncols=6, frameon=False, fontsize=9,
             handlelength=0.9, handleheight=0.9, borderpad=0, borderaxespad=0.4, columnspacing=1.4, handletextpad=0.4,
         )  # fmt: skip
+        legend.set_in_layout(False)
         for text in legend.get_texts():
             text.set_color(theme.muted)
 
@@ -207,7 +208,7 @@ def _label_right(axis: "Axes", labels: list[tuple[float, str, str]], top: float)
     gap = top * 0.085
     position = -gap
     for y, text, colour in sorted(labels):
-        position = max(y, position + gap)
+        position = min(max(y, position + gap, 0.0), top)
         axis.annotate(
             text, (1.012, position / top), xycoords="axes fraction", color=colour, fontsize=9, va="center",
             annotation_clip=False,

@@ -8,6 +8,7 @@ reader's system puts in its place: labels can only get shorter.
 import io
 import math
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -130,7 +131,10 @@ def new_figure(
 def svg(figure: "Figure", title: str, description: str, prefix: str) -> bytes:
     """Return the figure as an SVG that scales with its container, titled for screen readers, ids led by `prefix`."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    with warnings.catch_warnings():
+        # The font here only measures; the reader's own draws, and has what this one lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     data = buffer.getvalue()
     data = data[data.index(b"<svg") :]
     data = re.sub(rb"<metadata>.*?</metadata>", b"", data, flags=re.DOTALL)
