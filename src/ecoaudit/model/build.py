@@ -20,13 +20,23 @@ from ecoaudit.model.grounding import Grounded, by_power, rapl_energy
 from ecoaudit.model.hardware import System, describe_system
 from ecoaudit.model.inputs import Identity, ModelOptions, Site, Tables
 from ecoaudit.model.levels import Ledger, pue_factor, residual
+from ecoaudit.model.marks import marked_training, note_incidents
 from ecoaudit.model.meters import NodeMeters, node_meters, own_meters
 from ecoaudit.model.network import network
-from ecoaudit.model.nodes import GpuReading, NodeReading, Stream, check_counters, read_nodes, streams
+from ecoaudit.model.nodes import (
+    GpuReading,
+    NodeReading,
+    Reducer,
+    Stream,
+    check_counters,
+    read_nodes,
+    reduce_in_memory,
+    streams,
+)
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.quality import quality
 from ecoaudit.model.timeline import Cuts, cut, timeline
-from ecoaudit.model.training import combine
+from ecoaudit.model.training import combine, filled
 from ecoaudit.model.utilisation import by_utilisation, same_system, seen
 from ecoaudit.model.windows import RunTime, run_time
 from ecoaudit.quantity import Basis, Boundary, Quantity
@@ -46,12 +56,24 @@ class _Read:
     power_field: str
 
 
-def build_audit(logs: RunLogs, site: Site, tables: Tables, options: ModelOptions, identity: Identity) -> a.Audit:
-    """Return the audit of one run. What the logs do not tell is null, with its reason in `quality.unknown`."""
+def build_audit(
+    logs: RunLogs,
+    site: Site,
+    tables: Tables,
+    options: ModelOptions,
+    identity: Identity,
+    reducer: Reducer = reduce_in_memory,
+) -> a.Audit:
+    """Return the audit of one run. What the logs do not tell is null, with its reason in `quality.unknown`.
+
+    With a `reducer` of their own, callers audit telemetry that does not fit in memory: `logs.telemetry` then holds the
+    files' heads, and the reducer (a pool of processes, a cluster) reduces each file for itself. Raises `EcoauditError`
+    for logs that are several runs.
+    """
     notes = Notes()
     for text in (*logs.warnings, *site.warnings):
         notes.warn(text)
-    read = _read(logs, options, tables, notes)
+    read = _read(logs, options, tables, reducer, notes)
     duration_s = read.time.duration_s
     seconds = read.cuts.seconds if read.cuts else np.array([duration_s or 0.0])
     boards = board_energy(read.gpus, seconds, tables, read.power_field, notes) if read.gpus else None
@@ -112,9 +134,12 @@ def build_audit(logs: RunLogs, site: Site, tables: Tables, options: ModelOptions
     )
 
 
-def _read(logs: RunLogs, options: ModelOptions, tables: Tables, notes: Notes) -> _Read:
+def _read(logs: RunLogs, options: ModelOptions, tables: Tables, reducer: Reducer, notes: Notes) -> _Read:
     found = streams(logs.telemetry, notes)
-    training = combine(logs.training, notes)
+    note_incidents(found, notes)
+    training, marked = combine(logs.training, notes), marked_training(found)
+    if marked is not None:
+        training = filled(training, marked) if training is not None else marked
     time, training = run_time(found, logs.meters, training, notes)
     system = describe_system(logs, found, training, options, tables, notes)
     steps = [f.interval_s for s in found for f in s.files if f.interval_s]
@@ -123,7 +148,7 @@ def _read(logs: RunLogs, options: ModelOptions, tables: Tables, notes: Notes) ->
     if cuts is not None and found:
         focus = (time.training or time.job) if time.job else None
         window = (focus.start_s, focus.end_s) if focus else (float(cuts.edges[0]), float(cuts.edges[-1]))
-        nodes = read_nodes(found, cuts.edges, window, notes)
+        nodes = read_nodes(found, cuts.edges, window, reducer, notes)
     gpus = tuple(gpu for node in nodes for gpu in node.gpus)
     check_counters(gpus, notes)
     fields = sorted({f.power_field for s in found for f in s.files})

@@ -1,8 +1,9 @@
 """Telemetry files brought together by node and device, reduced over given segments and integrated."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import islice
 
 import numpy as np
 
@@ -129,10 +130,14 @@ def _rows(file: Telemetry, keep: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]
 
 
 def read_nodes(
-    found: Sequence[Stream], edges: FloatArray, focus: tuple[float, float], notes: Notes
+    found: Sequence[Stream], edges: FloatArray, focus: tuple[float, float], reducer: "Reducer", notes: Notes
 ) -> tuple[NodeReading, ...]:
     """Integrate every GPU and RAPL zone of every node over the segments between `edges` (shape (segments + 1,))."""
-    return tuple(_read_node(number, stream, edges, focus, notes) for number, stream in enumerate(found))
+    sums = iter(reducer([file for stream in found for file in stream.files], edges, focus))
+    return tuple(
+        _read_node(number, stream, reduce(merge_files, islice(sums, len(stream.files))), edges, focus, notes)
+        for number, stream in enumerate(found)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +180,19 @@ def merge_files(a: FileSums, b: FileSums) -> FileSums:
     return FileSums(gpus, zones)
 
 
-def _read_node(number: int, stream: Stream, edges: FloatArray, focus: tuple[float, float], notes: Notes) -> NodeReading:
-    sums = reduce(merge_files, (reduce_file(file, edges, focus) for file in stream.files))
+Reducer = Callable[[Sequence[Telemetry], FloatArray, tuple[float, float]], Iterable[FileSums]]
+"""Reduces files over the segments between edges, in their order. For logs too large for memory the files may be heads
+(first and last sample, events, quality) and the reducer reads each again, from the head's first time on."""
+
+
+def reduce_in_memory(files: Sequence[Telemetry], edges: FloatArray, focus: tuple[float, float]) -> Iterable[FileSums]:
+    """Reduce files that are in memory, one after the other."""
+    return (reduce_file(file, edges, focus) for file in files)
+
+
+def _read_node(
+    number: int, stream: Stream, sums: FileSums, edges: FloatArray, focus: tuple[float, float], notes: Notes
+) -> NodeReading:
     readings = []
     for name, (info, partial) in sums.gpus.items():
         if partial is None:

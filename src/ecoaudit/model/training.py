@@ -34,26 +34,32 @@ def combine(logs: Sequence[TrainingLog], notes: Notes) -> TrainingLog | None:
     if any(log.status == "aborted" for log in placed):
         notes.warn("the training log says that the run was aborted: its energy is real, its result is not")
     best = placed[0]
-    attempts = sorted(
-        (log for log in placed if log.framework == best.framework), key=lambda log: log.train_start_s or 0
-    )
+    attempts = [log for log in placed if log.framework == best.framework]
+    attempts.sort(key=lambda log: log.train_start_s or 0.0)
     if len(attempts) > 1 and _apart(attempts):
         best = _added(attempts)
-    others = [log for log in placed if log is not best and log not in attempts]
-    if len(placed) > 1 and not (len(attempts) > 1 and _apart(attempts)):
-        names = ", ".join(f"{log.framework} ({log.source.path})" for log in placed[1:])
-        notes.warn(f"several training logs of one run: {best.source.path} is used; {names} fill what it lacks")
+        others = [log for log in placed if log not in attempts]
+    else:
         others = placed[1:]
+    if others:
+        names = ", ".join(f"{log.framework} ({log.source.path})" for log in others[:3])
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        notes.warn(f"several training logs of one run: {best.source.path} is used; {names}{more} fill what it lacks")
     for log in others:
-        missing = {
-            f.name: getattr(log, f.name)
-            for f in fields(log)
-            if f.name not in _OWN and getattr(best, f.name) is None and getattr(log, f.name) is not None
-        }
-        if best.clock == "none" and log.clock != "none":
-            missing |= {name: getattr(log, name) for name in _TIMES} | {"clock": log.clock}
-        best = replace(best, **missing)
+        best = filled(best, log)
     return best
+
+
+def filled(best: TrainingLog, other: TrainingLog) -> TrainingLog:
+    """Return `best` with what it does not tell taken from another log of the same work, the times included."""
+    missing = {
+        f.name: getattr(other, f.name)
+        for f in fields(other)
+        if f.name not in _OWN and getattr(best, f.name) is None and getattr(other, f.name) is not None
+    }
+    if best.clock == "none" and other.clock != "none":
+        missing |= {name: getattr(other, name) for name in _TIMES} | {"clock": other.clock}
+    return replace(best, **missing)
 
 
 def _without_nan(log: TrainingLog) -> TrainingLog:

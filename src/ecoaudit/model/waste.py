@@ -17,13 +17,15 @@ DIP_BELOW = 0.50
 WAITING = frozenset({"idle", "stall", "wait"})
 HIDEABLE_CHECKPOINT = ("share of a checkpoint that asynchronous writing hides", 0.8, 0.5, 1.0)
 EVAL_HALVED = 0.5
+HEAD_SAMPLES = 2
+"""A file's head holds no more samples than this (`nodes.Reducer`)."""
 
 
 def idle_ends(facts: RunFacts) -> Candidate | None:
     job = facts.time.job
     if job is None or not facts.streams:
         return None
-    lead, tail = windows.idle_ends(facts.streams, job)
+    lead, tail = _idle_ends(facts, job)
     mask = facts.between(job.start_s, job.start_s + lead) | facts.between(job.end_s - tail, job.end_s)
     joules = facts.energy(mask)
     if joules is None:
@@ -38,12 +40,23 @@ def idle_ends(facts: RunFacts) -> Candidate | None:
     )
 
 
+def _idle_ends(facts: RunFacts, job: windows.Span) -> tuple[float, float]:
+    """Return the idle time at both ends: to the sample where samples are in memory, else to the chart's bins."""
+    if any(file.time_s.size > HEAD_SAMPLES for stream in facts.streams for file in stream.files) or not facts.gpus:
+        return windows.idle_ends(facts.streams, job)
+    watts = facts.cuts.per_bin(np.sum([g.energy.read_j for g in facts.gpus], axis=0)) / np.diff(facts.cuts.bins)
+    active = np.flatnonzero(watts > windows.ACTIVE_SHARE * watts.max())
+    if not active.size:
+        return 0.0, 0.0
+    return float(facts.cuts.bins[active[0]]) - job.start_s, job.end_s - float(facts.cuts.bins[active[-1] + 1])
+
+
 def stalls(facts: RunFacts) -> Candidate | None:
     """Waiting inside the job: phases that say so, else stretches in which all boards stay far below their limit."""
     job = facts.time.job
     if job is None or not facts.gpus:
         return None
-    lead, tail = windows.idle_ends(facts.streams, job)
+    lead, tail = _idle_ends(facts, job)
     inner = facts.between(job.start_s + lead, job.end_s - tail)
     named = np.zeros(inner.size, dtype=bool)
     for name in WAITING:
