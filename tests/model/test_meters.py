@@ -100,6 +100,16 @@ def test_a_meter_without_a_side_is_taken_for_ac_with_a_warning() -> None:
     assert stated is not None and stated.boundary == "dc"
 
 
+def test_a_meter_of_another_day_is_left_out_and_one_of_another_zone_is_moved() -> None:
+    other_day = meter(constant(6000.0), np.arange(90_000.0, 90_101.0))
+    assert node_meters([other_day], RUN, None, notes := Notes()) is None
+    assert any("does not meet the run" in text for text in notes.warnings)
+    other_zone = meter(constant(6000.0), np.arange(-10.0, 111.0) + 3600.0)
+    found = node_meters([other_zone], RUN, None, notes := Notes())
+    assert found is not None and found.coverage == 1.0
+    assert any("-1 h" in text for text in notes.warnings)
+
+
 def test_a_complete_meter_is_the_headline_at_the_facility() -> None:
     t = np.arange(-10.0, 111.0)
     found = audit(

@@ -22,12 +22,10 @@ _GROUPS = (
     ("switch meter", "network", "accuracy of the switch meter"),
     ("stated switch power", "network", "a rating or an estimate"),
     ("unknown utilisation", "utilisation, not known", _JUDGEMENT),
-    ("throughput", "relative throughput", "spread of the metered reference runs"),
     ("transfer of the node line", "transfer of the node line to this system", "error on systems the fit has not seen"),
     ("PUE", "PUE", "site, provider average or survey"),
     ("load relative to the limit", "load relative to the limit", _JUDGEMENT),
 )
-_FITTED = ("node line (fitted coefficients)", "standard errors of the fit on published power logs")
 
 
 def drivers(result: Uncertain | None) -> list[Driver]:
@@ -37,7 +35,8 @@ def drivers(result: Uncertain | None) -> list[Driver]:
     factors: dict[str, list[str]] = {}
     sources: dict[str, str] = {}
     for name in sorted(result.factors):
-        label, source = next(((label, text) for start, label, text in _GROUPS if name.startswith(start)), _FITTED)
+        known = ((label, text) for start, label, text in _GROUPS if name.startswith(start))
+        label, source = next(known, (name, "given with the figure"))
         factors.setdefault(label, []).append(name)
         sources[label] = source
     return [Driver(name=label, share=share, source=sources[label]) for label, share in shares(result, factors).items()]

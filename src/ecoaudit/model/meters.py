@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from ecoaudit.ingest.records import FloatArray, MeterLog, ReadQuality, Source
-from ecoaudit.model.clock import half_hour_offset
+from ecoaudit.model.clock import half_hour_offset, iso
 from ecoaudit.model.intervals import split, trapezoid_j
 from ecoaudit.model.nodes import Stream
 from ecoaudit.model.notes import Notes
@@ -116,9 +116,12 @@ def node_meters(
     for log in logs:
         if log.kind != "node" or not np.isfinite(log.power_w).any():
             continue
+        placed = on_clock(log, edges, notes)
+        if placed is None:
+            continue
         boundary = boundary_of(log, stated)
         unsaid |= boundary is None
-        by_boundary.setdefault(boundary or "ac", []).append(on_clock(log, edges, notes))
+        by_boundary.setdefault(boundary or "ac", []).append(placed)
     if not by_boundary:
         return None
     if unsaid:
@@ -172,15 +175,23 @@ def boundary_of(log: MeterLog, stated: Literal["ac", "dc"] | None) -> Literal["a
     return stated
 
 
-def on_clock(log: MeterLog, edges: FloatArray, notes: Notes) -> MeterLog:
-    """Return a meter log on the run's clock: a local one is moved by whole half-hours where that is unambiguous."""
-    if log.clock != "naive" or not log.time_s.size:
+def on_clock(log: MeterLog, edges: FloatArray, notes: Notes) -> MeterLog | None:
+    """Return a meter log on the run's clock, None where it cannot be the run's.
+
+    A local clock, and one that does not meet the run at all, is moved by whole half-hours where that is unambiguous.
+    """
+    start, end = float(edges[0]), float(edges[-1])
+    first, last = float(log.time_s[0]), float(log.time_s[-1])
+    meets = last > start and first < end
+    if meets and log.clock != "naive":
         return log
-    window = float(edges[0]), float(edges[-1])
-    offset = half_hour_offset(float(log.time_s[0]), float(log.time_s[-1]), window)
+    offset = half_hour_offset(first, last, (start, end))
     if offset:
-        notes.warn(f"{log.label}: a local clock is moved by {offset / 3600:+g} h onto the run; set timezone to be sure")
+        notes.warn(f"{log.label}: the meter's clock is moved by {offset / 3600:+g} h onto the run; set timezone")
         return replace(log, time_s=log.time_s + offset)
+    if not meets:
+        notes.warn(f"{log.label}: the meter's log ({iso(first)} to {iso(last)}) does not meet the run and is left out")
+        return None
     return log
 
 

@@ -16,7 +16,7 @@ from ecoaudit.model.hardware import System
 from ecoaudit.model.inputs import Tables
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.uncertainty import Z90, Uncertain, exact, factor, relative
-from ecoaudit.quantity import Basis
+from ecoaudit.quantity import Basis, Quantity
 from ecoaudit.reference.types import MeasuredPair, UtilisationLine
 
 UNKNOWN_U_ONE_NODE = (0.9, 0.75, 1.0)
@@ -24,7 +24,11 @@ UNKNOWN_U_SEVERAL = (0.75, 0.5, 1.0)
 NEAR = 0.85
 SAME_SOFTWARE = 1.25
 """A throughput above this times the reference node's is another software generation: it says nothing about power."""
-THROUGHPUT_ERROR = 0.03
+U_SOURCE = (
+    "throughput of a node over one saturated node's: median of other submitters' MLPerf Training results; derived; not "
+    "verified by MLCommons Association"
+)
+U_UNKNOWN = "not known: judgement"
 OTHER_GPU = 0.30
 """What the pooled line, scaled by TDP, may be off by for a GPU that was never metered, 90 % (judgement)."""
 
@@ -56,42 +60,27 @@ def by_utilisation(
             "or use `ecoaudit calibrate`",
         )
         return None
-    u = utilisation(system, training, duration_s, tables.measured_pairs(), notes)
+    u, known_u = utilisation(system, training, duration_s, tables.measured_pairs(), notes)
     known = seen(line.fitted_on, system)
     same_gpu = line.gpu == gpu.name
-    scale = 1.0 if same_gpu else gpu.tdp_w / _tdp(line, tables)
-    static = scale * factor(
-        f"{line.id}: P_static",
-        line.static_w,
-        line.static_w - Z90 * line.static_w_se,
-        line.static_w + Z90 * line.static_w_se,
-        at_least=0.0,
-    )
-    alpha = factor(
-        f"{line.id}: alpha",
-        line.alpha,
-        line.alpha - Z90 * line.alpha_se,
-        line.alpha + Z90 * line.alpha_se,
-        at_least=0.0,
-    )
-    width = line.transfer_error if same_gpu else max(OTHER_GPU, line.transfer_error)
-    transfer = relative("transfer of the node line to this system", width)
+    static_w = line.static_w * (1.0 if same_gpu else gpu.tdp_w / _tdp(line, tables))
     if not same_gpu:
         notes.warn(
             f"no {gpu.name} node was metered: the line of {line.gpu} is used, scaled by TDP, with a wide interval"
         )
     elif not known:
-        notes.warn(
-            f"this system was never metered: the line {line.id}, pooled over {len(line.fitted_on)} systems, is used"
-        )
+        notes.warn(f"this system was never metered: {line.id}, pooled over {len(line.fitted_on)} systems, is used")
+    # The line's error on systems it has not seen holds the coefficients' own errors and that of a known u.
+    width = line.transfer_error if same_gpu else max(OTHER_GPU, line.transfer_error)
+    transfer = relative("transfer of the node line to this system", width)
     load = u if line.u_exponent == 1.0 else _power(u, line.u_exponent)
-    node_w = (static + alpha * (node_gpus * gpu.tdp_w) * load) * transfer
+    node_w = (static_w + load * (line.alpha * node_gpus * gpu.tdp_w)) * transfer
     nodes, share = system.nodes, system.node_share
 
     def joules(segments: Segments) -> Uncertain:
         return node_w * (nodes * share * float(seconds[segments].sum()))
 
-    formula = f"{static.value:.0f} W + {line.alpha:.3f} x {node_gpus} x {gpu.tdp_w:g} W x u^{line.u_exponent:g}"
+    formula = f"{static_w:.0f} W + {line.alpha:.3f} x {node_gpus} x {gpu.tdp_w:g} W x u^{line.u_exponent:g}"
     notes.cite("node line", formula, line.citation)
     return Grounded(
         joules,
@@ -101,9 +90,9 @@ def by_utilisation(
         Calibration(
             id=line.id,
             driver="utilisation",
-            alpha=alpha.quantity("1", Basis.CALIBRATED, line.citation.source),
-            static_w=static.quantity("W", Basis.CALIBRATED, line.citation.source),
-            u=u.quantity("1", Basis.MODELLED if "throughput" in u.factors else Basis.ASSUMED, _u_source(u)),
+            alpha=_coefficient(line.alpha, line.alpha_se, "1", line),
+            static_w=_coefficient(static_w, line.static_w_se * static_w / line.static_w, "W", line),
+            u=u.quantity("1", Basis.MODELLED if known_u else Basis.ASSUMED, U_SOURCE if known_u else U_UNKNOWN),
             source=line.citation.source,
         ),
         line.fitted_on,
@@ -164,8 +153,8 @@ def utilisation(
     duration_s: float,
     pairs: Sequence[MeasuredPair],
     notes: Notes,
-) -> Uncertain:
-    """Return u: throughput a node over that of one saturated node of the same GPU and workload, else the default.
+) -> tuple[Uncertain, bool]:
+    """Return u and whether it is known: throughput a node over that of one saturated node, else the wide default.
 
     As in the fit, one node that comes near the saturated rate is saturated: u = 1.
     """
@@ -177,14 +166,14 @@ def utilisation(
         if u <= SAME_SOFTWARE:
             u = 1.0 if nodes == 1 and u >= NEAR else u
             what = f"{u:.3f} ({rate:.4g} of {pair.saturated_samples_per_s:.4g} samples/s a node)"
-            notes.state("u, relative throughput", what, pair.citation.source)
-            return exact(u) * relative("throughput", THROUGHPUT_ERROR)
+            notes.state("u, relative throughput", what, U_SOURCE)
+            return exact(u), True
         notes.warn(
             f"throughput is {u:.2f} times a saturated {pair.gpu} node's: other software, so u is not taken from it"
         )
     value, low, high = UNKNOWN_U_ONE_NODE if nodes == 1 else UNKNOWN_U_SEVERAL
     notes.warn(f"utilisation is not known: {value} ({low} to {high}) of a saturated node is assumed; record GPU power")
-    return factor("unknown utilisation", value, low, high, at_least=0.0, at_most=1.1)
+    return factor("unknown utilisation", value, low, high, at_least=0.0, at_most=1.1), False
 
 
 def reference_node(system: System, training: TrainingLog | None, pairs: Sequence[MeasuredPair]) -> MeasuredPair | None:
@@ -206,7 +195,12 @@ def _tdp(line: UtilisationLine, tables: Tables) -> float:
     return gpu.tdp_w
 
 
-def _u_source(u: Uncertain) -> str:
-    if "throughput" in u.factors:
-        return "samples/s a node relative to one saturated node of the same GPU and workload (MLPerf power logs)"
-    return "not known: judgement"
+def _coefficient(value: float, error: float, unit: str, line: UtilisationLine) -> Quantity:
+    return Quantity(
+        value=value,
+        low=value - Z90 * error,
+        high=value + Z90 * error,
+        unit=unit,
+        basis=Basis.CALIBRATED,
+        source=line.citation.source,
+    )
