@@ -110,6 +110,22 @@ def test_a_shared_node_counts_its_share_of_the_host() -> None:
     assert l3 and l3.node and l3.node.value == pytest.approx(1.9 / 2 + 1.12 * 4 * 0.6)
 
 
+def test_eight_boards_of_an_unmetered_kind_get_the_default_with_a_wide_interval() -> None:
+    log = telemetry([constant(300.0)] * 8, HOUR, gpu="NVIDIA A100-SXM4-80GB", limit_w=400.0)
+    found = audit(telemetry=[log])
+    l3 = found.energy.levels.L3
+    assert l3 and l3.node and l3.node.value == pytest.approx(1.8 + 1.12 * 2.4)
+    assert l3.node.high - l3.node.low > 0.25 * l3.node.value
+    assert found.calibration and "none was metered" in found.calibration.source
+
+
+def test_four_boards_in_a_box_are_not_taken_for_a_baseboard_of_eight() -> None:
+    log = telemetry([constant(300.0)] * 4, HOUR, gpu="NVIDIA A100-SXM4-80GB", limit_w=400.0)
+    found = audit(telemetry=[log])
+    assert found.energy.levels.L3 is None
+    assert any(text.startswith("L3 is not known") for text in found.quality.warnings)
+
+
 def test_a_workstation_has_no_node_figure_and_is_told_what_would_give_one() -> None:
     log = telemetry([constant(300.0)], HOUR, gpu="NVIDIA GeForce RTX 4090", limit_w=450.0)
     found = audit(telemetry=[log])

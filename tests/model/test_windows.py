@@ -78,6 +78,30 @@ def test_local_time_is_moved_by_whole_half_hours_onto_the_recording() -> None:
     assert any("-2 h" in text for text in found.quality.warnings)
 
 
+def test_local_time_that_overlaps_by_chance_is_still_moved() -> None:
+    """Ten hours of telemetry and a log an hour ahead: they meet, but only one place fits."""
+    long = np.arange(0.0, 36_001.0, 10.0)
+    run = training(3600.0 + 100.0, 3600.0 + 35_900.0, clock="naive")
+    found = audit(telemetry=[telemetry([constant(600.0)], long)], training=[run])
+    assert found.windows.training and found.windows.training.start
+    assert seconds(found)[1] == pytest.approx(35_800.0)
+    assert any("-1 h" in text for text in found.quality.warnings)
+
+
+def test_local_time_that_fits_only_as_utc_needs_no_warning() -> None:
+    run = training(100.0, 900.0, clock="naive")
+    found = audit(telemetry=[telemetry([constant(600.0)], T)], training=[run])
+    assert seconds(found)[1] == pytest.approx(800.0)
+    assert not any("zone" in text for text in found.quality.warnings)
+
+
+def test_a_stated_network_counts_even_where_the_run_has_no_place_on_the_clock() -> None:
+    run = training(None, None, runtime_s=3600.0, world_size=8)
+    found = audit(training=[run], systems=[described()], network_power_w=500.0)
+    assert found.energy.measured and found.energy.measured.network
+    assert found.energy.measured.network.value == pytest.approx(0.5)
+
+
 def test_logs_of_different_days_are_not_forced_together() -> None:
     run = training(90_000.0, 90_800.0, tokens=1e6)
     found = audit(telemetry=[telemetry([constant(600.0)], T)], training=[run])

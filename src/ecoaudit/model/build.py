@@ -55,6 +55,11 @@ class _Read:
     gpus: tuple[GpuReading, ...]
     power_field: str
 
+    @property
+    def edges(self) -> FloatArray:
+        """Edges of the segments; the job is one segment where nothing places it on the clock."""
+        return self.cuts.edges if self.cuts is not None else np.array([0.0, self.time.duration_s or 0.0])
+
 
 def build_audit(
     logs: RunLogs,
@@ -75,7 +80,7 @@ def build_audit(
         notes.warn(text)
     read = _read(logs, options, tables, reducer, notes)
     duration_s = read.time.duration_s
-    seconds = read.cuts.seconds if read.cuts else np.array([duration_s or 0.0])
+    seconds = np.diff(read.edges)
     boards = board_energy(read.gpus, seconds, tables, read.power_field, notes) if read.gpus else None
     meters = _meters(logs, read, options, notes)
     ledger = Ledger(
@@ -85,7 +90,7 @@ def build_audit(
         boards=boards,
         grounded=_grounded(read, boards, seconds, options, tables, notes),
         meters=meters,
-        network=network(logs.meters, options.network_power_w, read.cuts.edges, notes) if read.cuts else None,
+        network=network(logs.meters, options.network_power_w, read.edges, notes) if duration_s else None,
         pue=site.pue,
     )
     ledger.explain(notes)
@@ -94,11 +99,9 @@ def build_audit(
     job = ledger.everything
     in_training = read.cuts.in_training if read.cuts else job
     headline = ledger.best(job)
-    by_segment = _central_by_segment(ledger)
     gpu_hours = read.system.gpu_count * duration_s / 3600.0 if read.system.gpu_count and duration_s else None
     work = count_work(read.training, read.system.gpu_count) if read.training else None
-    edges = read.cuts.edges if read.cuts else np.array([0.0, duration_s or 0.0])
-    grid = intensity(site, edges, by_segment if read.cuts else None, notes)
+    grid = intensity(site, read.edges, _central_by_segment(ledger) if read.cuts else None, notes)
     making = embodied(read.system, gpu_hours, notes)
     carbon_found = carbon(headline, grid, making, site, _functional_unit(work, read.training), notes)
     invoice = bill(site, gpu_hours, notes)

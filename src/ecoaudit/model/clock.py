@@ -14,18 +14,23 @@ def iso(time_s: float) -> str:
     return datetime.fromtimestamp(round(time_s, 3), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def fitting_offsets(start_s: float, end_s: float, window: tuple[float, float]) -> list[float]:
+    """Return all whole half-hours (s) that, added to a log's clock, make `[start_s, end_s]` cover the window."""
+    return [
+        k * HALF_HOUR_S
+        for k in range(-MAX_OFFSET_HALF_HOURS, MAX_OFFSET_HALF_HOURS + 1)
+        if start_s + k * HALF_HOUR_S <= window[0] + ALIGN_TOLERANCE_S
+        and end_s + k * HALF_HOUR_S >= window[1] - ALIGN_TOLERANCE_S
+    ]
+
+
 def half_hour_offset(start_s: float, end_s: float, window: tuple[float, float]) -> float | None:
     """Return what must be added to a log's clock so that `[start_s, end_s]` covers the window, if that is unambiguous.
 
     Clocks set to another zone are off by whole half-hours. 0 is returned when the log already covers the window; None
     when no offset, or more than one, would make it cover the window.
     """
-    fitting = [
-        k * HALF_HOUR_S
-        for k in range(-MAX_OFFSET_HALF_HOURS, MAX_OFFSET_HALF_HOURS + 1)
-        if start_s + k * HALF_HOUR_S <= window[0] + ALIGN_TOLERANCE_S
-        and end_s + k * HALF_HOUR_S >= window[1] - ALIGN_TOLERANCE_S
-    ]
+    fitting = fitting_offsets(start_s, end_s, window)
     if 0.0 in fitting:
         return 0.0
     return fitting[0] if len(fitting) == 1 else None

@@ -9,7 +9,7 @@ clamped sample by sample.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -34,6 +34,12 @@ BASE_W = (60.0, 30.0, 200.0)
 BASE_PER_GPU_W = (20.0, 5.0, 60.0)
 """Board, disks, NIC and fans beyond CPU packages and DRAM (judgement): 60 W and 20 W for each GPU's cooling. A metered
 workstation with one RTX 4090 drew 77 to 86 W more than GPU, CPU and DRAM estimates (Fischer 2025, arXiv 2509.22092)."""
+
+BASEBOARD = 8
+METERED_GPU = "NVIDIA H100 80GB HBM3"
+UNMETERED_HOST_W = (1800.0, 900.0, 2900.0)
+"""Host power of a node of eight SXM or OAM boards of another kind (judgement): from a DGX A100, rated 6.5 kW with
+3.2 kW of boards, to nodes rated above 10 kW."""
 
 Segments = NDArray[np.bool_]
 Driver = Literal["power", "utilisation", "built up"]
@@ -71,6 +77,7 @@ def by_power(
         return _user_line(own, boards, system, seconds, notes)
     node_gpus = system.gpus_per_node or 0
     prior = tables.power_line(system.gpu, node_gpus, system.cooling) if system.gpu is not None else None
+    prior = prior or _unmetered_baseboard(system, tables)
     if options.host_power_w is not None:
         return _stated_host(options.host_power_w, prior, boards, system, seconds, notes)
     if prior is not None:
@@ -149,6 +156,20 @@ def _prior(line: PowerLine, boards: BoardEnergy, system: System, seconds: FloatA
         "on this system; `ecoaudit calibrate` fits your own"
     )
     return _line(line.id, alpha, host, line.basis, line.citation, boards, system, seconds, notes)
+
+
+def _unmetered_baseboard(system: System, tables: Tables) -> PowerLine | None:
+    """Return the default line, with a wide host power, for eight-board baseboards of a GPU that was never metered."""
+    gpu = system.gpu
+    if gpu is None or system.gpus_per_node != BASEBOARD or not gpu.form_factor.startswith(("SXM", "OAM")):
+        return None
+    metered = tables.power_line(METERED_GPU, BASEBOARD, system.cooling)
+    if metered is None:
+        return None
+    source = f"{metered.citation.source}. Host power of {gpu.name} nodes: judgement, none was metered"
+    citation = Citation(source, metered.citation.year, metered.citation.licence)
+    name = f"default-8x{'-'.join(gpu.name.lower().split()[:2])}"
+    return replace(metered, id=name, gpu=gpu.name, host_w=UNMETERED_HOST_W, citation=citation)
 
 
 def _stated_host(

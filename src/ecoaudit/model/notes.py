@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from ecoaudit.model.audit import Provenance
 from ecoaudit.reference.types import Citation
 
+LEVEL_KEYS = {f"energy.levels.{level}": level for level in ("L1", "L2", "L3")}
+
 
 @dataclass(slots=True)
 class Notes:
@@ -20,8 +22,10 @@ class Notes:
             self.warnings.append(text)
 
     def null(self, key: str, reason: str) -> None:
-        """Say why the figure at `key` of the audit is null."""
+        """Say why the figure at `key` of the audit is null; a level that is null is worth a warning too."""
         self.unknown.setdefault(key, reason)
+        if key in LEVEL_KEYS:
+            self.warn(f"{LEVEL_KEYS[key]} is not known: {reason}")
 
     def cite(self, what: str, value: str, citation: Citation) -> None:
         """Record the source of a figure that came from a table or from the user."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from ecoaudit.ingest.records import FloatArray, MeterLog, Phase, Telemetry, TrainingLog
 from ecoaudit.model.audit import Window, Windows
-from ecoaudit.model.clock import half_hour_offset, iso
+from ecoaudit.model.clock import fitting_offsets, iso
 from ecoaudit.model.intervals import split, trapezoid_j
 from ecoaudit.model.nodes import Stream
 from ecoaudit.model.notes import Notes
@@ -61,7 +61,7 @@ def run_time(
 ) -> tuple[RunTime, TrainingLog | None]:
     """Return the windows and the training log, moved to the telemetry's clock where that was needed."""
     recorded = _recorded(found, meters)
-    if training is not None and recorded is not None:
+    if training is not None and recorded is not None and found:
         training = _aligned(training, found, recorded, notes)
     if training is not None and training.benchmark is not None and training.train_start_s is not None:
         span = _span(training.train_start_s, training.train_end_s, "run_start to run_stop")
@@ -114,13 +114,13 @@ def _aligned(training: TrainingLog, found: Sequence[Stream], recorded: Span, not
         return training
     meets = start < recorded.end_s and end > recorded.start_s
     clocks = {file.clock for s in found for file in s.files} | {training.clock}
-    if meets:
-        if clocks == {"utc", "naive"}:
-            notes.warn(
-                "one log gives UTC, the other local time without a zone: they are taken as the same; set timezone"
-            )
+    mixed = clocks == {"utc", "naive"}
+    fitting = fitting_offsets(recorded.start_s, recorded.end_s, (start, end)) if mixed or not meets else [0.0]
+    if fitting == [0.0] or (meets and len(fitting) != 1):
+        if fitting != [0.0]:
+            notes.warn("one log gives UTC, the other local time without a zone: taken as the same; set timezone")
         return training
-    offset = half_hour_offset(recorded.start_s, recorded.end_s, (start, end)) if "naive" in clocks else None
+    offset = fitting[0] if len(fitting) == 1 and "naive" in clocks else None
     if offset is None:
         notes.warn(
             f"the training log ({iso(start)} to {iso(end)}) and the recording ({iso(recorded.start_s)} to "
