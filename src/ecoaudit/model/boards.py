@@ -8,6 +8,7 @@ import numpy as np
 from ecoaudit.ingest.records import FloatArray
 from ecoaudit.model.hardware import UNNAMED, System
 from ecoaudit.model.inputs import Tables
+from ecoaudit.model.intervals import Segments
 from ecoaudit.model.nodes import GpuReading
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.reduce import POWER_BIN_W
@@ -55,7 +56,7 @@ class ModelEnergy:
     lag_s: float
     noise: float
 
-    def joules(self, segments: "np.ndarray[tuple[int], np.dtype[np.bool_]]", *, with_gain: bool) -> Uncertain:
+    def joules(self, segments: Segments, *, with_gain: bool) -> Uncertain:
         """Return the energy of the chosen segments; without gain it is what the boards would read."""
         energy = exact(float(self.read_j[segments].sum())) * self._sampling(float(self.seconds[segments].sum()))
         filled = float(self.filled_j[segments].sum())
@@ -94,7 +95,7 @@ class BoardEnergy:
     def basis(self) -> Basis:
         return Basis.MEASURED if self.filled_share <= MOSTLY_FILLED else Basis.MODELLED
 
-    def joules(self, segments: "np.ndarray[tuple[int], np.dtype[np.bool_]]", *, with_gain: bool = True) -> Uncertain:
+    def joules(self, segments: Segments, *, with_gain: bool = True) -> Uncertain:
         """Return the energy of the chosen segments in J."""
         return total(m.joules(segments, with_gain=with_gain) for m in self.models)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ecoaudit.ingest.records import TrainingLog
 from ecoaudit.model.efficiency import Reference
 from ecoaudit.model.flops import Work
-from ecoaudit.model.grounding import Segments
+from ecoaudit.model.intervals import Segments
 from ecoaudit.model.levels import Figure, Ledger
 from ecoaudit.model.nodes import GpuReading, Stream
 from ecoaudit.model.timeline import Cuts

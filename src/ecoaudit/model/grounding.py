@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ecoaudit.ingest.records import FloatArray
 from ecoaudit.model.audit import Calibration
@@ -21,6 +20,7 @@ from ecoaudit.model.boards import BoardEnergy
 from ecoaudit.model.calibration import CalibratedLine
 from ecoaudit.model.hardware import System
 from ecoaudit.model.inputs import ModelOptions, Tables
+from ecoaudit.model.intervals import Segments
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.uncertainty import Z90, Uncertain, correlated_pair, exact, factor, relative
 from ecoaudit.quantity import Basis
@@ -41,7 +41,6 @@ UNMETERED_HOST_W = (1800.0, 900.0, 2900.0)
 """Host power of a node of eight SXM or OAM boards of another kind (judgement): from a DGX A100, rated 6.5 kW with
 3.2 kW of boards, to nodes rated above 10 kW."""
 
-Segments = NDArray[np.bool_]
 Driver = Literal["power", "utilisation", "built up"]
 
 

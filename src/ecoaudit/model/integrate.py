@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from ecoaudit.ingest.records import FloatArray
-from ecoaudit.model.intervals import split
+from ecoaudit.model.intervals import BoolArray, split
 from ecoaudit.model.reduce import POWER_BINS, E, P, Partial, T, median_step_s, regular_sums
 
 GAP_FACTOR = 3.0
@@ -159,7 +159,7 @@ def unread(edges: FloatArray) -> DeviceEnergy:
 
 def _believed_counter(
     start: FloatArray, end: FloatArray, dt: FloatArray, ceiling_w: float | None
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], int]:
+) -> tuple[BoolArray, int]:
     counted = np.isfinite(start[:, E]) & np.isfinite(end[:, E])
     back = counted & (end[:, E] < start[:, E])
     after = np.zeros(back.shape, dtype=bool)

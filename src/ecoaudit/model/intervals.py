@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from ecoaudit.ingest.records import FloatArray
 
 BoolArray = NDArray[np.bool_]
+Segments = BoolArray
+"""A choice of segments, shape (segments,): which parts of the job a figure is for."""
 
 
 def trapezoid_j(t0: FloatArray, t1: FloatArray, p0: FloatArray, p1: FloatArray) -> FloatArray:

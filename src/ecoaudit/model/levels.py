@@ -12,8 +12,9 @@ import numpy as np
 from ecoaudit.ingest.records import FloatArray
 from ecoaudit.model.audit import Headline, LevelEnergy, LevelName, Levels, MeasuredEnergy, Residual
 from ecoaudit.model.boards import BoardEnergy
-from ecoaudit.model.grounding import Grounded, Segments
+from ecoaudit.model.grounding import Grounded
 from ecoaudit.model.hardware import System
+from ecoaudit.model.intervals import Segments
 from ecoaudit.model.meters import NodeMeters
 from ecoaudit.model.network import Network
 from ecoaudit.model.notes import Notes

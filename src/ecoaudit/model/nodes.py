@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import islice
 
-import numpy as np
-
 from ecoaudit.ingest.records import Event, FloatArray, GpuInfo, Telemetry
 from ecoaudit.model.integrate import DeviceEnergy, integrate, unread
+from ecoaudit.model.intervals import BoolArray
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.reduce import Partial, merge, reduce_samples, sampling
 
@@ -114,7 +113,7 @@ def _without_overlap(files: Sequence[Telemetry], label: str, notes: Notes) -> tu
     return tuple(kept)
 
 
-def _rows(file: Telemetry, keep: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]") -> Telemetry:
+def _rows(file: Telemetry, keep: BoolArray) -> Telemetry:
     def cut(values: FloatArray | None) -> FloatArray | None:
         return None if values is None else values[keep]
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecoaudit.ingest.records import FloatArray, Phase
+from ecoaudit.ingest.records import FloatArray, IntArray, Phase
 from ecoaudit.model.audit import MAX_TIMELINE_POINTS, TimelinePoint
-from ecoaudit.model.grounding import Segments
+from ecoaudit.model.intervals import Segments
 from ecoaudit.model.windows import RunTime
 
 POINTS = 720
@@ -22,9 +22,9 @@ class Cuts:
 
     edges: FloatArray
     bins: FloatArray
-    bin_of: "np.ndarray[tuple[int], np.dtype[np.int64]]"
+    bin_of: IntArray
     in_training: Segments
-    phase_of: "np.ndarray[tuple[int], np.dtype[np.int64]]"
+    phase_of: IntArray
     phases: tuple[Phase, ...]
 
     @property

@@ -11,9 +11,10 @@ import numpy as np
 from ecoaudit.ingest.records import FloatArray, TrainingLog
 from ecoaudit.model.audit import Calibration
 from ecoaudit.model.flops import workload_of
-from ecoaudit.model.grounding import Grounded, Segments
+from ecoaudit.model.grounding import Grounded
 from ecoaudit.model.hardware import System
 from ecoaudit.model.inputs import Tables
+from ecoaudit.model.intervals import Segments
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.uncertainty import Z90, Uncertain, exact, factor, relative
 from ecoaudit.quantity import Basis, Quantity

@@ -5,7 +5,7 @@ import numpy as np
 from ecoaudit.ingest.records import FloatArray
 from ecoaudit.model import windows
 from ecoaudit.model.facts import Candidate, RunFacts
-from ecoaudit.model.grounding import Segments
+from ecoaudit.model.intervals import Segments
 from ecoaudit.model.reduce import POWER_BIN_W
 from ecoaudit.model.uncertainty import Uncertain, factor
 
