@@ -19,7 +19,7 @@ def test_summary(name: str, golden: Callable[[str, str], None]) -> None:
 
 
 @given(strategies.CASES)
-@strategies.examples(60)
+@strategies.examples(40)
 def test_any_audit_is_told_in_25_plain_lines(case: strategies.Case) -> None:
     audit, verdict = case.audit(), case.verdict()
     text = console.summary(audit, verdict, PATHS)

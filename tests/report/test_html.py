@@ -100,7 +100,7 @@ class Tags(HTMLParser):
 
 
 @given(strategies.CASES)
-@strategies.examples(40)
+@strategies.examples(25)
 def test_no_text_becomes_markup(case: strategies.Case) -> None:
     audit, verdict = case.audit(), case.verdict()
     page = html.render(audit, verdict, images={})

@@ -175,7 +175,7 @@ OWN_ELEMENTS = frozenset(
 
 
 @given(strategies.CASES)
-@strategies.examples(60)
+@strategies.examples(50)
 def test_any_audit_fits_every_budget_and_nothing_breaks_out(case: strategies.Case) -> None:
     audit, verdict = case.audit(), case.verdict()
     for limit in BUDGETS:

@@ -104,7 +104,7 @@ def _notes(audit: Audit) -> list[str]:
         lines.append(_clip(f"{numbers.plural(len(warnings), 'warning')}: {clean(warnings[0])}"))
     if findings:
         best = findings[0]
-        saving = f", could save {numbers.show(best.saving_kwh).text()}" if best.saving_kwh else ""
+        saving = f", could save {clean(numbers.show(best.saving_kwh).text())}" if best.saving_kwh else ""
         lines.append(_clip(f"{numbers.plural(len(findings), 'finding')}: {clean(best.title)}{saving}"))
     return lines
 

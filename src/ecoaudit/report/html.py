@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from ecoaudit.judge.verdict import Verdict
-from ecoaudit.model.audit import Audit
+from ecoaudit.model.audit import Audit, PhaseEnergy
 from ecoaudit.report import charts, facts, numbers, view, words
 from ecoaudit.report.hosts import hide
 from ecoaudit.resources import templates_dir
@@ -46,6 +46,7 @@ def render(
         efficiency=view.efficiency_rows(audit),
         factors=view.factor_rows(audit),
         findings=view.findings(audit),
+        phase_ground=_common_ground(audit),
         carbon_budget=any(c.metric == "carbon_kg" and c.kind == "absolute" for c in verdict.checks),
         run_line=facts.run_line(audit),
         facts=facts.run_facts(audit),
@@ -84,6 +85,12 @@ def _environment() -> Any:
         words=words, no_interval=numbers.NO_INTERVAL, plural=numbers.plural, number=numbers.number
     )
     return environment
+
+
+def _common_ground(audit: Audit) -> PhaseEnergy | None:
+    """Return any phase if all stand on the same ground (boundary, basis, source), which is then told once."""
+    grounds = {(p.boundary, p.energy.basis, p.energy.source) for p in audit.energy.phases}
+    return audit.energy.phases[0] if len(grounds) == 1 else None
 
 
 def _pairs(images: Mapping[str, Mapping[str, bytes]]) -> dict[str, list[tuple[str, Any]]]:

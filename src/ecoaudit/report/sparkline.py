@@ -42,14 +42,14 @@ def sparkline(values: Sequence[float | None], width: int = 40, *, from_zero: boo
     def block(value: float) -> str:
         if half_span == 0:
             return _BLOCKS[steps // 2]
-        return _BLOCKS[min(max(round((value / 2 - low / 2) / half_span * steps), 0), steps)]
+        return _BLOCKS[round((min(max(value, low), high) / 2 - low / 2) / half_span * steps)]
 
     return "".join(_GAP if v is None else block(v) for v in points)
 
 
 def bar(fraction: float, width: int = 10) -> str:
     """Return a bar of `width` cells filled by `fraction`; more than 1 fills it and adds an arrow."""
-    filled = min(max(round(fraction * width), 0), width)
+    filled = round(min(max(fraction, 0.0), 1.0) * width)
     return "▰" * filled + "▱" * (width - filled) + ("▶" if fraction > 1 else "")
 
 

@@ -169,9 +169,9 @@ def carbon_rows(audit: Audit) -> list[Row]:
             reason=reason(audit, "carbon.embodied", "embodied"),
         ),
         Row(
-            f"Total, {carbon.total_label}" if carbon.total_label else "Total",
+            "Total",
             carbon.total,
-            boundary,
+            carbon_figure(audit)[2],
             reason=reason(audit, "carbon.total", "intensity", "region", "zone", "carbon"),
             headline=True,
         ),

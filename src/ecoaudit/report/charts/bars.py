@@ -1,5 +1,6 @@
 """Charts of single figures: energy by level, carbon against its budget, what drives the uncertainty."""
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from ecoaudit.judge.verdict import BudgetCheck, Verdict
@@ -30,9 +31,7 @@ def levels(audit: Audit, theme: Theme) -> bytes | None:
             weight = "bold" if row.headline else "normal"
             _bar(axis, y, quantity, factor, colour, theme, strong=row.headline)
             end = quantity.high / factor + top / factor * 0.015
-            axis.text(
-                end, y, numbers.show(quantity).full(), va="center", color=theme.ink, fontsize=9, fontweight=weight
-            )
+            axis.text(end, y, _value(quantity), va="center", color=theme.ink, fontsize=9, fontweight=weight)
         names = [f"{row.label}, {row.boundary}" for row, _ in rows]
         _rows(axis, names, [row.headline for row, _ in rows], theme)
         axis.set_xlim(0, top / factor * 1.36)
@@ -64,7 +63,7 @@ def _carbon_parts(parts: list[tuple[str, Quantity]], theme: Theme) -> bytes:
             colour = theme.embodied if name == "Embodied" else theme.facility
             _bar(axis, y, quantity, factor, colour, theme, strong=name == "Total")
             axis.text(
-                quantity.high / factor + top / factor * 0.015, y, numbers.show(quantity).full(), va="center",
+                quantity.high / factor + top / factor * 0.015, y, _value(quantity), va="center",
                 color=theme.ink, fontsize=9, fontweight="bold" if name == "Total" else "normal",
             )  # fmt: skip
         _rows(axis, [name for name, _ in parts], [name == "Total" for name, _ in parts], theme)
@@ -85,8 +84,9 @@ def _carbon_budget(
     factor, unit = numbers.scale("kgCO2e", max(actual, budget.limit))
     span = max(high, budget.limit) * 1.18
     shown = numbers.show_value(actual, low, high, "kgCO2e")
+    beside = budget.limit > span * 0.7  # the two labels fit into one line
     with settings(f"carbon-{theme.name}"):
-        figure, (axis,) = new_figure(1.95, theme)
+        figure, (axis,) = new_figure(1.7 if beside else 1.95, theme)
         axis.barh(0, budget.limit / factor, height=0.82, color=theme.faint, linewidth=0)
         running = operational.value if operational and operational.value < actual else actual
         axis.barh(0, running / factor, height=0.36, color=theme.tint(theme.facility, 0.85), linewidth=0)
@@ -96,13 +96,20 @@ def _carbon_budget(
             axis.plot([x / factor] * 2, [-0.1, 0.1], color=theme.ink, linewidth=1.6)
         axis.plot([budget.limit / factor] * 2, [-0.5, 0.5], color=theme.limit, linewidth=2)
         limit_text = numbers.significant(budget.limit, "kgCO2e")
-        right = budget.limit > span * 0.75
         axis.text(
             budget.limit / factor, 0.62, f"budget {limit_text}", color=theme.limit, fontsize=9,
-            ha="right" if right else "left", va="bottom",
+            ha="right" if beside else "left", va="bottom",
         )  # fmt: skip
-        axis.text(0, 1.12, f"this run {shown.full()}", color=theme.ink, fontsize=9, fontweight="bold", va="bottom")
-        axis.set_ylim(-0.55, 1.5)
+        axis.text(
+            0,
+            0.62 if beside else 1.12,
+            f"this run {shown.full()}",
+            color=theme.ink,
+            fontsize=9,
+            fontweight="bold",
+            va="bottom",
+        )
+        axis.set_ylim(-0.55, 1.0 if beside else 1.5)
         axis.set_yticks([])
         axis.set_xlim(0, span / factor or 1.0)
         axis.set_xlabel(
@@ -126,11 +133,21 @@ def drivers(audit: Audit, theme: Theme) -> bytes | None:
             axis.text(
                 driver.share * 100 + 1, y, numbers.percent(driver.share), va="center", color=theme.ink, fontsize=9
             )
-        _rows(axis, [clean(d.name, limit=26) for d in found], [False] * len(found), theme)
+        _rows(axis, [_two_lines(d.name) for d in found], [False] * len(found), theme)
         axis.set_xlim(0, min(max(found[0].share * 118, 10), 108))
         axis.set_xlabel("share of the interval's width, %", color=theme.muted, fontsize=9)
         description = "; ".join(f"{clean(d.name, limit=60)}: {numbers.percent(d.share)}" for d in found)
         return svg(figure, "What drives the uncertainty", description + ".", f"drivers-{theme.name}")
+
+
+def _value(quantity: Quantity) -> str:
+    """Return value and interval, the value alone where both are too long to stand beside a bar."""
+    shown = numbers.show(quantity)
+    return shown.full() if len(shown.full()) <= 40 else clean(shown.text(), limit=40)
+
+
+def _two_lines(name: str) -> str:
+    return "\n".join(textwrap.wrap(clean(name, limit=52), 28, max_lines=2, placeholder="…"))
 
 
 def _bar(axis: "Axes", y: int, quantity: Quantity, factor: float, colour: str, theme: Theme, *, strong: bool) -> None:

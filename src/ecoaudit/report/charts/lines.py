@@ -92,7 +92,9 @@ def _totals(axis: "Axes", t: NDArray[np.float64], series: _Series, audit: Audit,
 
 
 def _band(axis: "Axes", t: NDArray[np.float64], series: _Series, theme: Theme) -> None:
-    axis.fill_between(t, series.gpu_min_w, series.gpu_max_w, color=theme.tint(theme.gpu, 0.5), linewidth=0)
+    axis.fill_between(
+        t, series.gpu_min_w, series.gpu_max_w, facecolor=theme.tint(theme.gpu, 0.45), edgecolor=theme.gpu, linewidth=0.6
+    )
     top = float(np.nanmax(series.gpu_max_w)) * 1.1
     labels = [(float(np.nanmedian((series.gpu_min_w + series.gpu_max_w) / 2)), "lowest to\nhighest GPU", theme.gpu)]
     axis.set_ylim(0, top)
@@ -130,14 +132,26 @@ def _shade(axes: "Sequence[Axes]", audit: Audit, t: NDArray[np.float64], theme: 
     if used:
         from matplotlib.patches import Patch
 
-        patches = [Patch(color=colour, alpha=0.6, label=clean(name, limit=18)) for name, colour in used.items()]
+        patches = [Patch(color=colour, alpha=0.6, label=label) for label, colour in _legend(used)]
         legend = axes[0].legend(
-            handles=patches[:6], loc="lower left", bbox_to_anchor=(0, 1.0), ncols=6, frameon=False, fontsize=9,
+            handles=patches, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=6, frameon=False, fontsize=9,
             handlelength=0.9, handleheight=0.9, borderpad=0, borderaxespad=0.4, columnspacing=1.4, handletextpad=0.4,
         )  # fmt: skip
-        legend.set_in_layout(False)
         for text in legend.get_texts():
             text.set_color(theme.muted)
+
+
+def _legend(used: dict[str, str]) -> list[tuple[str, str]]:
+    """Return the phases' labels and colours, as many as fit in one row."""
+    shown: list[tuple[str, str]] = []
+    room = 72
+    for phase, colour in used.items():
+        label = clean(phase, limit=18)
+        room -= 5 + sum(2 if ord(char) > 0x10FF else 1 for char in label)
+        if room < 0:
+            break
+        shown.append((label, colour))
+    return shown
 
 
 def _describe(series: _Series) -> str:
