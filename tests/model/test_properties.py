@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
+import jsonschema
 import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecoaudit.model.audit import Audit
+from ecoaudit.model.audit import Audit, decode, encode, json_schema
 from ecoaudit.quantity import Quantity
 from model.runs import audit, constant, site, telemetry, training
 
@@ -109,3 +110,10 @@ def test_a_recorder_for_each_board_is_one_node() -> None:
     assert found.run.duration_s == pytest.approx(300.0)
     assert found.energy.levels.L2 and found.energy.levels.L2.gpu
     assert found.energy.levels.L2.gpu.value == pytest.approx(8 * 500.0 * 300.0 / 3.6e6)
+
+
+def test_an_audit_survives_its_json_form_and_fits_its_schema() -> None:
+    found = run(500.0)
+    data = encode(found)
+    assert decode(data) == found
+    jsonschema.validate(msgspec.json.decode(data), json_schema())
