@@ -15,10 +15,11 @@ def by_ecoaudit(path: Path) -> float:
     from ecoaudit.config import Config
     from ecoaudit.pipeline import audit_inputs
 
-    gpu = audit_inputs([str(path)], Config(region="aws:eu-north-1")).energy.levels.L2.gpu
-    assert gpu is not None
-    assert gpu.value is not None
-    return gpu.value * 3.6e6
+    level = audit_inputs([str(path)], Config(region="aws:eu-north-1")).energy.levels.L2
+    assert level is not None
+    assert level.gpu is not None
+    assert level.gpu.value is not None
+    return level.gpu.value * 3.6e6
 
 
 def by_pandas(path: Path) -> float:
