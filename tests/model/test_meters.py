@@ -6,7 +6,7 @@ import pytest
 from ecoaudit.model.meters import integrate_meter, node_meters
 from ecoaudit.model.notes import Notes
 from ecoaudit.quantity import Basis, Boundary
-from model.runs import START, audit, constant, described, meter, mlperf_result, telemetry
+from model.runs import START, audit, constant, described, meter, mlperf_result, telemetry, training
 
 KWH = 3.6e6
 RUN = np.array([START, START + 100.0])
@@ -132,6 +132,16 @@ def test_a_meter_on_half_the_nodes_is_a_check_not_the_headline() -> None:
     assert found.energy.headline and found.energy.headline.level == "L3"
     assert found.energy.measured and found.energy.measured.facility is None
     assert any("1 of 2 nodes" in text for text in found.quality.warnings)
+
+
+def test_a_wall_meter_beside_a_training_log_takes_the_logs_job() -> None:
+    wall = meter(constant(7000.0), np.arange(-500.0, 1500.0))
+    run = training(100.0, 900.0, job_start_s=START, job_end_s=START + 1000.0, tokens=1e6, world_size=8)
+    found = audit(meters=[wall], training=[run], systems=[described()])
+    assert found.run.duration_s == pytest.approx(1000.0)
+    assert found.windows.training and found.windows.training.duration_s == pytest.approx(800.0)
+    assert found.energy.measured and found.energy.measured.node
+    assert found.energy.measured.node.value == pytest.approx(7000.0 * 1000 / KWH)
 
 
 def test_the_recorders_own_node_meter_counts_and_stands_beside_l3() -> None:

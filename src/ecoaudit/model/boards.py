@@ -179,7 +179,7 @@ def _fill_range(
         resident = min(lowest, gpu.idle_w if gpu and gpu.idle_w else lowest, mean_w)
         limit = max(reading.info.power_limit_w or (gpu.tdp_w if gpu else 0.0), reading.energy.power_max_w, mean_w)
         low, high, whole = low + resident * seconds, high + limit * seconds, whole + float(energy.sum())
-    return (low / whole, high / whole) if whole > 0 else (1.0, 1.0)
+    return (min(1.0, low / whole), max(1.0, high / whole)) if whole > 0 else (1.0, 1.0)
 
 
 def static_energy(system: System, duration_s: float) -> Uncertain | None:

@@ -316,7 +316,7 @@ def _residual(ledger: Ledger, read: _Read, tables: Tables) -> a.Residual | None:
     )
     meter = ledger.at("measured", Boundary.NODE, ledger.everything)
     held_out = None
-    if known and meter is not None and read.time.duration_s:
+    if known and meter is not None and meter.joules.value > 0 and read.time.duration_s:
         unseen = by_utilisation(
             read.system,
             read.training,

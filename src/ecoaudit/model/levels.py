@@ -214,7 +214,7 @@ def residual(ledger: Ledger, seen: bool, this_run: bool, held_out_percent: float
     """Return L3 against the meter at the node boundary; `seen` says whether its line was fitted on this system."""
     l3 = ledger.at("L3", Boundary.NODE, ledger.everything)
     meter = ledger.at("measured", Boundary.NODE, ledger.everything)
-    if l3 is None or meter is None or ledger.grounded is None or not ledger.meter_complete:
+    if l3 is None or meter is None or ledger.grounded is None or not ledger.meter_complete or meter.joules.value <= 0:
         return None
     percent = 100.0 * (l3.joules.value / meter.joules.value - 1.0)
     fitted = ledger.grounded.fitted_on

@@ -27,9 +27,9 @@ def _name(gpu: GpuReading) -> str:
 def unused(facts: RunFacts) -> Candidate | None:
     """Boards that stayed far below the others in training: allocated, paid for, not used."""
     means = _mean_powers(facts)
-    if len(means) < 2:
+    middle = float(np.median(list(means.values()))) if len(means) > 1 else 0.0
+    if middle <= 0:
         return None
-    middle = float(np.median(list(means.values())))
     idle = [gpu for gpu, power in means.items() if power < UNUSED * middle]
     job = facts.energy(facts.ledger.everything)
     if not idle or job is None:
@@ -49,9 +49,9 @@ def unused(facts: RunFacts) -> Candidate | None:
 def stragglers(facts: RunFacts) -> Candidate | None:
     """Boards in use whose mean power differs from the median: throttled, or with unequal work."""
     means = _mean_powers(facts)
-    if len(means) < 2:
+    middle = float(np.median(list(means.values()))) if len(means) > 1 else 0.0
+    if middle <= 0:
         return None
-    middle = float(np.median(list(means.values())))
     off = {gpu: p for gpu, p in means.items() if abs(p / middle - 1.0) > STRAGGLER and p >= UNUSED * middle}
     if not off:
         return None

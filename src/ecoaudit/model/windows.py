@@ -69,7 +69,8 @@ def run_time(
             return RunTime(span, span, span.duration_s, span.duration_s, training.phases), training
     logged = _span(training.train_start_s, training.train_end_s, "first to last logged step") if training else None
     process = _span(training.job_start_s, training.job_end_s, "training log") if training else None
-    if recorded is None:
+    if recorded is None or (not found and (process or logged)):
+        # A meter on the wall knows nothing of the job; the training log's own times do.
         job = process or logged
         if job is None:
             runtime = training.runtime_s if training else None
@@ -152,11 +153,14 @@ def _job(found: Sequence[Stream], recorded: Span, process: Span | None, notes: N
     lead, tail = max(0.0, process.start_s - recorded.start_s), max(0.0, recorded.end_s - process.end_s)
     if lead + tail <= LEFT_OUT * recorded.duration_s:
         return recorded
+    start, end = max(process.start_s, recorded.start_s), min(process.end_s, recorded.end_s)
+    if end <= start:
+        return recorded
     notes.warn(
         f"the recording is longer than the run in the training log: {lead:.0f} s before and {tail:.0f} s after it are "
         "left out of the job"
     )
-    return Span(max(process.start_s, recorded.start_s), min(process.end_s, recorded.end_s), process.source)
+    return Span(start, end, process.source)
 
 
 def _placed(found: Sequence[Stream], job: Span, training: TrainingLog, notes: Notes) -> Span | None:
