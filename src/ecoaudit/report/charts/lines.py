@@ -12,7 +12,7 @@ from ecoaudit.markdown_text import clean
 from ecoaudit.model.audit import Audit
 from ecoaudit.report import numbers, view
 from ecoaudit.report import trend as trends
-from ecoaudit.report.charts.style import OTHER_PHASES, Theme, drawable, new_figure, settings, svg
+from ecoaudit.report.charts.style import MAX_DRAWN, OTHER_PHASES, Theme, drawable, new_figure, settings, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,13 +36,18 @@ def power(audit: Audit, theme: Theme) -> bytes | None:
     series = _series(audit)
     known = np.concatenate([series.gpu_w, series.node_w])
     known = known[np.isfinite(known)]
-    if len(series.t_s) < 2 or not len(known) or not drawable(*series.t_s) or not (np.diff(series.t_s) > 0).all():
+    if (
+        len(series.t_s) < 2
+        or not len(known)
+        or not drawable(*series.t_s, least=-MAX_DRAWN)
+        or not (np.diff(series.t_s) > 0).all()
+    ):
         return None
-    if not drawable(*known) or not _drawable_band(series):
+    if not drawable(*known, least=-MAX_DRAWN) or not _drawable_band(series):
         return None
     name, size = next(unit for unit in _TIME_UNITS if series.t_s[-1] >= 2 * unit[1] or unit[1] == 1.0)
     t = series.t_s / size
-    has_band = bool(np.isfinite(series.gpu_min_w).any() and np.isfinite(series.gpu_max_w).any())
+    has_band = bool(np.isfinite(series.gpu_min_w + series.gpu_max_w).any())
     with settings(f"power-{theme.name}"):
         figure, axes = new_figure(4.7 if has_band else 3.2, theme, 2 if has_band else 1, (1.5, 1) if has_band else (1,))
         top = axes[0]
@@ -59,7 +64,7 @@ def power(audit: Audit, theme: Theme) -> bytes | None:
 def _drawable_band(series: _Series) -> bool:
     band = np.concatenate([series.gpu_min_w, series.gpu_max_w])
     band = band[np.isfinite(band)]
-    return not len(band) or drawable(*band)
+    return not len(band) or drawable(*band, least=-MAX_DRAWN)
 
 
 def _series(audit: Audit) -> _Series:

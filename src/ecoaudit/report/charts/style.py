@@ -79,9 +79,10 @@ MAX_DRAWN = 1e15
 OTHER_PHASES = ("#009e73", "#f0e442", "#d55e00", "#0072b2")
 
 
-def drawable(*values: float) -> bool:
+def drawable(*values: float, least: float = 0.0) -> bool:
     """Return whether axes can be laid out for these numbers; a damaged or hostile audit may hold others."""
-    return all(math.isfinite(v) and abs(v) < MAX_DRAWN for v in values) and max(values, default=0.0) > 1 / MAX_DRAWN
+    known = all(math.isfinite(v) and least <= v < MAX_DRAWN for v in values)
+    return known and max(values, default=0.0) > 1 / MAX_DRAWN
 
 
 @contextmanager
