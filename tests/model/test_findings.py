@@ -40,6 +40,8 @@ def test_stalls_without_phases_are_seen_in_the_power() -> None:
     finding = found(audit(telemetry=[telemetry([idle((1000.0, 1200.0))] * 8, T)]))["stalls"]
     assert "1 stretch, 200 s" in finding.evidence
     assert finding.severity == "info"
+    hung = audit(telemetry=[telemetry([idle((1000.0, 1200.0))] * 8, T, events=[(0.0, "train")])])
+    assert "1 stretch, 200 s" in found(hung)["stalls"].evidence
 
 
 def test_evaluation_and_checkpoints_are_priced_by_their_phases() -> None:

@@ -84,6 +84,13 @@ def test_a_users_own_line_goes_first_and_holds_the_boards_gain() -> None:
     assert not any("sensors" in driver.name for driver in found.energy.drivers)
 
 
+def test_a_line_used_outside_what_it_saw_says_so() -> None:
+    inside = audit(telemetry=[NODE], calibration=line())
+    outside = audit(telemetry=[NODE], calibration=line(gpu_power_range_w=(560.0, 4000.0)))
+    assert not any("extrapolated" in text for text in inside.quality.warnings)
+    assert any("extrapolated" in text for text in outside.quality.warnings)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

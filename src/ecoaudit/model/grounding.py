@@ -131,6 +131,14 @@ def _user_line(
 
     for text in line.warnings:
         notes.warn(f"calibration {line.id}: {text}")
+    node_seconds = float(seconds.sum()) * (system.nodes or 1)
+    mean_w = float(boards.by_segment_j.sum()) / node_seconds if node_seconds else 0.0
+    low, high = line.gpu_power_range_w
+    if not low <= mean_w <= high:
+        notes.warn(
+            f"calibration {line.id}: this run's boards drew {mean_w:,.0f} W a node on average, the calibration saw "
+            f"{low:,.0f} to {high:,.0f} W: the line is extrapolated"
+        )
     notes.state("node line", f"{line.host_w:.0f} W + {line.alpha:.3f} x GPU power", line.source)
     return Grounded(
         joules,

@@ -66,6 +66,7 @@ def stragglers(facts: RunFacts) -> Candidate | None:
 
 
 def low_load(facts: RunFacts) -> Candidate | None:
+    """Boards that stay far below their power limit in training."""
     limits = [g.info.power_limit_w for g in facts.gpus]
     if not limits or any(limit is None for limit in limits):
         return None

@@ -22,6 +22,7 @@ HEAD_SAMPLES = 2
 
 
 def idle_ends(facts: RunFacts) -> Candidate | None:
+    """All boards idle before the first and after the last activity."""
     job = facts.time.job
     if job is None or not facts.streams:
         return None
@@ -62,14 +63,12 @@ def stalls(facts: RunFacts) -> Candidate | None:
     for name in WAITING:
         named |= facts.cuts.phase(name)
     limit = sum(g.info.power_limit_w or 0.0 for g in facts.gpus)
-    how = "the recorder marked them as waiting"
-    mask = named & inner
-    if not mask.any() and limit > 0:
-        total = np.sum([g.energy.read_j for g in facts.gpus], axis=0)
-        read = np.min([g.energy.read_s for g in facts.gpus], axis=0)
-        low = (read > 0) & (total < STALL_BELOW * limit * facts.cuts.seconds) & (facts.cuts.phase_of < 0) & inner
-        mask = _long_runs(low, facts.cuts.seconds, STALL_S)
-        how = f"all boards together stayed below {STALL_BELOW:.0%} of their limit"
+    total = np.sum([g.energy.read_j for g in facts.gpus], axis=0)
+    read = np.min([g.energy.read_s for g in facts.gpus], axis=0)
+    computing = (facts.cuts.phase_of < 0) | facts.cuts.phase("train")
+    low = (read > 0) & (total < STALL_BELOW * limit * facts.cuts.seconds) & computing & inner
+    mask = named & inner | _long_runs(low, facts.cuts.seconds, STALL_S)
+    how = f"marked as waiting, or all boards together below {STALL_BELOW:.0%} of their limits for {STALL_S:.0f} s"
     joules = facts.energy(mask)
     if joules is None:
         return None
@@ -106,6 +105,7 @@ def _phase(facts: RunFacts, name: str) -> tuple[Uncertain, float, int, float] | 
 
 
 def evaluation(facts: RunFacts) -> Candidate | None:
+    """Evaluations inside the job, by the recorder's or the log's phases."""
     found = _phase(facts, "eval")
     if found is None:
         return None
@@ -121,6 +121,7 @@ def evaluation(facts: RunFacts) -> Candidate | None:
 
 
 def checkpoints(facts: RunFacts) -> Candidate | None:
+    """Checkpoints that held the boards, by the recorder's or the log's phases."""
     found = _phase(facts, "checkpoint")
     if found is None:
         return None
@@ -138,6 +139,7 @@ def checkpoints(facts: RunFacts) -> Candidate | None:
 
 
 def rework(facts: RunFacts) -> Candidate | None:
+    """Steps that a restart made the run compute again."""
     log = facts.training
     if log is None or not log.rework_steps or not log.step_count:
         return None
