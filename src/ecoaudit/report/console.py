@@ -86,7 +86,7 @@ def _verdict(verdict: Verdict) -> list[str]:
         _clip(f"{words.OUTCOME_NAMES[check.outcome]}: {clean(check.message)}") for check in verdict.checks[:_MAX_CHECKS]
     ]
     if not lines:
-        lines = [_clip(f"{clean(verdict.headline)}.")]
+        lines = [_clip(f"Verdict: {clean(verdict.headline)}.")]  # no line starts with text from outside
     elif len(verdict.checks) > _MAX_CHECKS:
         lines.append(f"and {len(verdict.checks) - _MAX_CHECKS} more budgets, in the report")
     delta = view.work_delta(verdict)
