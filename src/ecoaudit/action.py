@@ -77,6 +77,9 @@ def main(
         effects = plan.refusal(context, activity, error.line(), policy=policy, project=project)
         execute(effects, api, runner, fork=activity.fork)
         return error.exit_code
+    finally:
+        if api is not None:
+            api.close()
 
 
 def _run(

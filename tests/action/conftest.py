@@ -39,6 +39,7 @@ class Job:
 
     folder: Path
     fake: FakeGitHub
+    now: datetime = NOW
     run_id: int = 5000
     slept: list[float] = field(default_factory=list)
 
@@ -75,7 +76,7 @@ class Job:
             **more,
         }
         stream = io.StringIO()
-        code = main(environ, stream=stream, connect=self._connect, now=lambda: NOW)
+        code = main(environ, stream=stream, connect=self._connect, now=lambda: self.now)
         return Result(code, stream.getvalue(), files["summary"].read_text(), _outputs(files["outputs"].read_text()))
 
     def _connect(self, url: str, repository: str, token: str) -> Api:

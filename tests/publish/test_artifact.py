@@ -5,6 +5,7 @@ import struct
 import zipfile
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from audits import l3_audit
@@ -62,6 +63,13 @@ def test_json_nested_without_end_is_refused() -> None:
     deep = AUDIT.rstrip()[:-1] + b', "extra": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"
     with pytest.raises(EcoauditError, match="nested"):
         artifact.read_audits(zipped({"audit.json": deep}))
+
+
+def test_hosts_without_number_are_refused() -> None:
+    audit = l3_audit()
+    many = msgspec.structs.replace(audit.hardware, hosts=[f"n{n}" for n in range(artifact.MAX_HOSTS + 1)])
+    with pytest.raises(EcoauditError, match="hosts"):
+        artifact.read_audits(zipped({"audit.json": encode(msgspec.structs.replace(audit, hardware=many))}))
 
 
 def test_figures_that_no_audit_can_have_are_refused() -> None:

@@ -16,6 +16,8 @@ MAX_ZIP_BYTES = 20_000_000
 MAX_AUDIT_BYTES = 10_000_000
 MAX_ENTRIES = 1_000
 MAX_AUDITS = 50
+MAX_HOSTS = 16_384
+"""More nodes than any one job has had; taking a hundred thousand names out of a report would take minutes."""
 
 
 class ArtifactRun(msgspec.Struct, frozen=True):
@@ -68,9 +70,12 @@ def decode_untrusted(data: bytes, *, where: str) -> Audit:
     if len(data) > MAX_AUDIT_BYTES:
         raise EcoauditError(f"the audit is larger than {MAX_AUDIT_BYTES:,} bytes", where=where)
     try:
-        return decode(data, where=where)
+        audit = decode(data, where=where)
     except RecursionError as error:
         raise EcoauditError("the audit is nested too deeply", where=where) from error
+    if len(audit.hardware.hosts) > MAX_HOSTS:
+        raise EcoauditError(f"the audit names more than {MAX_HOSTS:,} hosts", where=where)
+    return audit
 
 
 def _inflate(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:

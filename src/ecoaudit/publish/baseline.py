@@ -20,6 +20,8 @@ from ecoaudit.publish.failure import ApiFailure, Kind
 WALK = 15
 """Commits of the base branch that are looked at, newest first."""
 MAX_ARTIFACTS = 5
+OLD_S = 90 * 86_400
+"""A base run older than this is named in a warning: drivers, data and prices have moved on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def find(
             warnings.append(permissions.explain(need, failure, fork=activity.fork))
             continue
         if found:
-            return Lookup(found, tuple(warnings))
+            return Lookup(found, (*warnings, *_age_warnings(found)))
         failing = failing or failed
     if failing:
         commit = (failing.baseline.commit or "unknown")[:7]
@@ -196,6 +198,13 @@ def _by_us(api: Api, check: Check) -> bool:
     if f"{check.app}[bot]" == DEFAULT_BOT:
         return True
     return check.app is not None and api.viewer in {check.app, f"{check.app}[bot]"}
+
+
+def _age_warnings(found: Found) -> tuple[str, ...]:
+    age_s = found.baseline.age_s
+    if age_s is None or age_s <= OLD_S:
+        return ()
+    return (f"The base run is {age_s / 86_400:.0f} days old; a scheduled run on the base branch would renew it.",)
 
 
 def _age_s(created_at: str | None, now: datetime) -> float | None:

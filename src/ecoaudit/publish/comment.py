@@ -196,7 +196,8 @@ def _section(placed: Placed, *, folded: bool) -> str:
         return inner if folded else f"{inner}\n\n{_row_line(placed.meta.row)}\n{links}"
     if not folded:
         return f"{inner}\n{links}"
-    heading = f"#### {_SYMBOL[placed.meta.row.outcome]} {placed.meta.row.project}"
+    row = placed.meta.row
+    heading = f"#### {_SYMBOL[row.outcome]} {row.project}{f': {row.reason}' if row.reason else ''}"
     return f"\n{heading}\n\n<details><summary>Report</summary>\n\n{inner}\n{links}\n</details>\n"
 
 
@@ -210,7 +211,7 @@ def _overview(placed: Sequence[Placed], left_out: int) -> str:
     ]
     for p in placed:
         row = p.meta.row
-        links = " ".join(f"[{label}]({url})" for label, url in p.meta.links)
+        links = "".join(f"[{label}]({url})" for label, url in p.meta.links[:1])
         cells = (_SYMBOL[row.outcome], row.project, row.carbon, row.energy, row.cost, row.change, links)
         lines.append(f"| {' | '.join(cells)} |")
     if left_out:
@@ -219,7 +220,8 @@ def _overview(placed: Sequence[Placed], left_out: int) -> str:
 
 
 def _row_line(row: Row) -> str:
-    return f"{_SYMBOL[row.outcome]} {row.project}: {row.carbon}, {row.energy}, {row.cost}, {row.change}"
+    reason = f"{row.reason}. " if row.reason else ""
+    return f"{_SYMBOL[row.outcome]} {row.project}: {reason}{row.carbon}, {row.energy}, {row.cost}, {row.change}"
 
 
 def _links(links: Sequence[tuple[str, str]]) -> str:

@@ -19,10 +19,11 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a comment's overview; the texts are already safe Markdown."""
+    """One line of a comment's overview; the texts are already safe Markdown. `reason` says why the outcome is so."""
 
     outcome: Outcome
     project: str
+    reason: str = ""
     carbon: str
     energy: str
     cost: str

@@ -6,7 +6,7 @@ from typing import Literal
 
 from ecoaudit.judge.verdict import Outcome, Verdict
 from ecoaudit.markdown_text import clean, escape
-from ecoaudit.model.audit import Audit, encode
+from ecoaudit.model.audit import Audit, Headline, encode
 from ecoaudit.publish import comment
 from ecoaudit.publish.activity import Activity, FindPull, OnPull
 from ecoaudit.publish.effects import (
@@ -23,7 +23,7 @@ from ecoaudit.publish.effects import (
     WriteSummary,
 )
 from ecoaudit.publish.event import Context
-from ecoaudit.report import markdown, numbers, view
+from ecoaudit.report import markdown, numbers, view, words
 from ecoaudit.report.hosts import hide
 
 Render = Callable[[int], str]
@@ -169,17 +169,24 @@ def _row(audit: Audit, verdict: Verdict) -> Row:
     _, carbon, _ = view.carbon_figure(audit)
     headline, cost = audit.energy.headline, audit.cost.total
     delta = view.work_delta(verdict)
-    change = numbers.signed_percent(delta.percent) if delta and delta.percent is not None else "–"
-    if delta and delta.detectable is False:
-        change = f"{change} (noise)"
+    change = "–"
+    if delta and delta.percent is not None:
+        noise = " (noise)" if delta.detectable is False else ""
+        change = f"{numbers.signed_percent(delta.percent)} {words.metric_name(delta.metric).lower()}{noise}"
     return Row(
         outcome=verdict.outcome,
         project=escape(audit.project or "this repository", limit=60),
-        carbon=numbers.show(carbon).text() if carbon else "not known",
-        energy=numbers.show(headline.value).text() if headline else "not known",
+        reason=escape(verdict.headline, limit=160),
+        carbon=numbers.show(carbon).full() if carbon else "not known",
+        energy=f"{numbers.show(headline.value).full()}, {_ground(headline)}" if headline else "not known",
         cost=numbers.show(cost).text() if cost else "not known",
         change=change,
     )
+
+
+def _ground(headline: Headline) -> str:
+    """Return what an energy figure includes and how it was found, in as few words as a table's cell has room for."""
+    return f"{headline.boundary.value}, {headline.level}, {headline.value.basis.value}"
 
 
 def _announce(audit: Audit, verdict: Verdict) -> Announce | None:
