@@ -20,6 +20,7 @@ class _Commands(click.Group):
     """Commands that live in their own stage are imported only when called or listed by name."""
 
     lazy: ClassVar = {
+        "calculator": "ecoaudit.calculator.cli:calculator",
         "calibrate": "ecoaudit.calibrate.cli:calibrate",
         "estimate": "ecoaudit.estimate.cli:estimate",
         "publish": "ecoaudit.publish.cli:publish",

@@ -3,7 +3,7 @@
 from ecoaudit.model.audit import Driver
 from ecoaudit.model.uncertainty import Uncertain, shares
 
-_GROUPS = (
+GROUPS = (
     ("MFU", "MFU"),
     ("attention FLOPs", "attention FLOPs (shape of the model not given)"),
     ("unknown utilisation", "utilisation of the nodes"),
@@ -21,14 +21,14 @@ _GROUPS = (
     ("allocation of boards", "embodied carbon"),
     ("price of", "price"),
 )
-_NODE_LINE = "node line (fitted coefficients)"
+NODE_LINE = "node line (fitted coefficients)"
 
 
 def drivers(result: Uncertain) -> list[Driver]:
     """Return the sources of doubt of `result` with their share of its width, largest first."""
     groups: dict[str, list[str]] = {}
     for name in sorted(result.factors):
-        label = next((label for start, label in _GROUPS if name.startswith(start)), _NODE_LINE)
+        label = next((label for start, label in GROUPS if name.startswith(start)), NODE_LINE)
         groups.setdefault(label, []).append(name)
     return [
         Driver(name=label, share=share, source=", ".join(groups[label]))

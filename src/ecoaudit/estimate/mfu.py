@@ -26,9 +26,9 @@ UNSEEN_GPU_SD = 0.25
 """Extra spread of ln MFU on a GPU or in a format without a published run (judgement: the gap from A100 to H100, 0.37,
 is what a generation can make)."""
 
-_LIKE_H100 = frozenset({"Ada Lovelace", "Hopper", "Blackwell", "Blackwell Ultra", "CDNA3", "CDNA4"})
+LIKE_H100 = frozenset({"Ada Lovelace", "Hopper", "Blackwell", "Blackwell Ultra", "CDNA3", "CDNA4"})
 _SIXTEEN_BIT = ("bf16", "fp16")
-_LOWEST, _HIGHEST = 0.005, 0.95
+LOWEST_MFU, HIGHEST_MFU = 0.005, 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class MfuModel:
         """Return the MFU to expect; raises `EcoauditError` for a format of which nothing is published."""
         variance, extrapolated = self.sd**2, []
         shift = self.size_slope * min(0.0, math.log(active_params / SMALL_MODEL))
-        shift += self.h100 if gpu.architecture in _LIKE_H100 else 0.0
+        shift += self.h100 if gpu.architecture in LIKE_H100 else 0.0
         if gpu.name not in self.seen:
             extrapolated.append(f"no published run on {gpu.name}: MFU is carried over from its nearest generation")
             variance += UNSEEN_GPU_SD**2
@@ -86,8 +86,8 @@ class MfuModel:
             extrapolated.append(f"no published run in {number_format}: MFU is that of BF16")
             variance += UNSEEN_GPU_SD**2
         centre, spread = self.level + shift, Z90 * math.sqrt(variance)
-        low, high = math.exp(centre - spread), min(_HIGHEST, math.exp(centre + spread))
-        value = min(max(math.exp(centre), _LOWEST), high)
+        low, high = math.exp(centre - spread), min(HIGHEST_MFU, math.exp(centre + spread))
+        value = min(max(math.exp(centre), LOWEST_MFU), high)
         return MfuDefault(
             value=value,
             low=min(low, value),
@@ -133,7 +133,7 @@ def fit(runs: Sequence[RunMfu], benchmarks: Sequence[MfuBenchmark], *, without: 
     weights = [1.0 / per_family[run.family] for run in used]
     levels = [
         math.log(run.mfu)
-        - (h100 if run.gpu.architecture in _LIKE_H100 else 0.0)
+        - (h100 if run.gpu.architecture in LIKE_H100 else 0.0)
         - slope * min(0.0, math.log(run.active_params / SMALL_MODEL))
         for run in used
     ]

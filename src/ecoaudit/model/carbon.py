@@ -22,6 +22,8 @@ from ecoaudit.reference.types import GridFactor
 LIFE_YEARS = (5.0, 4.0, 6.0)
 ALLOCATION = (1.0, 0.6, 1.0)
 """Years a board serves, and the share of its life it is allocated to some job: judgement, 5 (4-6) and 1.0 (0.6-1.0)."""
+EMBODIED_ERROR = 0.2
+"""What a board's published embodied carbon may be off by, 90 % (judgement: one life-cycle study a board)."""
 HOURS_A_YEAR = 8760.0
 SERIES_ERROR = 0.05
 OPERATIONAL_ONLY = "operational only"
@@ -114,7 +116,7 @@ def embodied(system: System, gpu_hours: float | None, notes: Notes) -> tuple[Unc
         gpu = boards.gpu
         if gpu is None or gpu.embodied_kgco2e is None:
             continue
-        kg = gpu.embodied_kgco2e * relative(f"embodied carbon of {gpu.name}", 0.2)
+        kg = gpu.embodied_kgco2e * relative(f"embodied carbon of {gpu.name}", EMBODIED_ERROR)
         hours = gpu_hours * boards.count / system.gpu_count
         parts.append(kg * hours / (years * HOURS_A_YEAR * allocation))
         citation = gpu.embodied_citation or gpu.citation

@@ -1,0 +1,1 @@
+window.ecoaudit = Object.freeze({ estimate, centralEstimate, asPaper, estimateWithDraws });
