@@ -14,10 +14,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-from github_fake import routes, validation
+from github_fake import artifacts, checks, commits, discussion, routing, validation
 from github_fake.state import State
 
 MAX_SECONDS = 600.0
+ENDPOINTS = (discussion, commits, checks, artifacts)
+"""Modules whose import registers their routes."""
 
 
 @dataclass
@@ -155,37 +157,37 @@ def _api_handler(fake: FakeGitHub) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             if fault and fault.status is not None:
-                self._reply(routes.Answer(fault.status, {"message": fault.message}, tuple(fault.headers.items())))
+                self._reply(routing.Answer(fault.status, {"message": fault.message}, tuple(fault.headers.items())))
                 return
             assert answer is not None
             self._reply(answer)
 
-        def _answered(self, path: str, query: dict[str, str], body: bytes) -> routes.Answer:
+        def _answered(self, path: str, query: dict[str, str], body: bytes) -> routing.Answer:
             state = fake.state
             token = (self.headers.get("Authorization") or "").rpartition(" ")[2]
             actor = state.actors.get(token)
             if actor is None:
-                return routes.Answer(401, {"message": "Bad credentials", "documentation_url": "", "status": "401"})
+                return routing.Answer(401, {"message": "Bad credentials", "documentation_url": "", "status": "401"})
             described = path != "/graphql"
             if described:
                 wrong = validation.check_request(self.command, path, query, body)
                 if wrong:
                     with fake.lock:
                         state.violations += wrong
-                    return routes.Refused(422, "Validation Failed", [{"message": text} for text in wrong]).answer
-            request = routes.Request(
+                    return routing.Refused(422, "Validation Failed", [{"message": text} for text in wrong]).answer
+            request = routing.Request(
                 self.command, path, query, json.loads(body) if body else None, actor, fake.url, fake.storage_url
             )
             with fake.lock:
-                answer = routes.answer(state, request)
+                answer = routing.answer(state, request)
                 if described:
                     state.violations += validation.check_response(
-                        self.command, path, query, body, answer.status, routes.encode(answer.data)
+                        self.command, path, query, body, answer.status, routing.encode(answer.data)
                     )
             return answer
 
-        def _reply(self, answer: routes.Answer) -> None:
-            body = routes.encode(answer.data)
+        def _reply(self, answer: routing.Answer) -> None:
+            body = routing.encode(answer.data)
             self.send_response(answer.status)
             headers = {"x-ratelimit-limit": "5000", "x-ratelimit-remaining": "4999", "x-ratelimit-reset": "4102444800"}
             for name, value in ({**headers, **dict(answer.headers)}).items():
