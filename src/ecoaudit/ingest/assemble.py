@@ -14,6 +14,7 @@ from ecoaudit.ingest.records import (
     MeterLog,
     ReadOptions,
     Record,
+    ReportedEnergy,
     RunLogs,
     Source,
     SystemDescription,
@@ -28,8 +29,10 @@ class _Collected:
     meters: list[MeterLog] = field(default_factory=list)
     training: list[TrainingLog] = field(default_factory=list)
     systems: list[SystemDescription] = field(default_factory=list)
+    reported: list[ReportedEnergy] = field(default_factory=list)
     ignored: list[Source] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    covered: list[Path] = field(default_factory=list)
 
     def add(self, records: Sequence[Record]) -> None:
         for record in records:
@@ -37,8 +40,10 @@ class _Collected:
                 self.telemetry.append(record)
             elif isinstance(record, MeterLog):
                 self.meters.append(record)
-            else:
+            elif isinstance(record, TrainingLog):
                 self.training.append(record)
+            else:
+                self.reported.append(record)
 
 
 def read(inputs: Sequence[str], options: ReadOptions) -> RunLogs:
@@ -56,6 +61,8 @@ def read(inputs: Sequence[str], options: ReadOptions) -> RunLogs:
             out.warnings.append(f"{found.path} has the same content as {digests[digest]}; counted once")
             continue
         digests.setdefault(digest, found.path)
+        if match.entry.folder:
+            out.covered.append(Path(found.path).parent)
         try:
             out.add(registry.load(match.entry).read(file, options))
         except EcoauditError as error:
@@ -64,7 +71,7 @@ def read(inputs: Sequence[str], options: ReadOptions) -> RunLogs:
             out.ignored.append(Source(found.path, "unreadable"))
             out.warnings.append(error.line())
     _describe(out)
-    if not (out.telemetry or out.meters or out.training):
+    if not (out.telemetry or out.meters or out.training or out.reported):
         where = inputs[0] if len(inputs) == 1 else f"{len(inputs)} inputs"
         raise EcoauditError(
             f"no log found among {len(out.ignored)} files", where=where, fix="see `ecoaudit formats` for what is read"
@@ -74,6 +81,7 @@ def read(inputs: Sequence[str], options: ReadOptions) -> RunLogs:
         meters=tuple(out.meters),
         training=tuple(out.training),
         systems=tuple(out.systems),
+        reported=tuple(out.reported),
         ignored=tuple(out.ignored),
         warnings=tuple(dict.fromkeys(out.warnings)),
     )
@@ -94,7 +102,7 @@ def inspect(path: str, options: ReadOptions) -> Inspection:
     telemetry = [r for r in records if isinstance(r, Telemetry)]
     log = training[0] if training else None
     # Records of one file share one account, so the file's counts are the largest, not the sum.
-    times = [t for r in records for t in _span(r)]
+    times = [t for r in records for t in _span(r) if getattr(r, "clock", "utc") != "none"]
     return Inspection(
         path=path,
         format=module.FORMAT.name,
@@ -132,7 +140,11 @@ def _not_a_log(file: LogFile) -> EcoauditError:
 def _describe(out: _Collected) -> None:
     named = [systems.read(Path(s.path)) for s in out.ignored if s.format == systems.FORMAT_NAME]
     out.systems += [d for d in named if d is not None] or systems.describe(out.training, out.meters)
-    out.ignored = [s for s in out.ignored if s.format != systems.FORMAT_NAME]
+    out.ignored = [
+        s
+        for s in out.ignored
+        if s.format != systems.FORMAT_NAME and not any(Path(s.path).is_relative_to(folder) for folder in out.covered)
+    ]
     for description in out.systems:
         if description.basis == "assumed":
             out.warnings.append(
@@ -158,6 +170,8 @@ def _span(record: Record) -> list[float]:
     if isinstance(record, TrainingLog):
         times = (record.job_start_s, record.train_start_s, record.train_end_s, record.job_end_s)
         return [t for t in times if t is not None]
+    if isinstance(record, ReportedEnergy):
+        return [t for t in (record.start_s, record.end_s) if t is not None]
     return [float(record.time_s[0]), float(record.time_s[-1])] if len(record.time_s) else []
 
 

@@ -191,6 +191,23 @@ class TrainingLog:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportedEnergy:
+    """What another tool says a run used, in kWh and kg: a figure to compare with, never a measurement of ours."""
+
+    source: Source
+    tool: str
+    energy_kwh: float
+    quality: ReadQuality
+    gpu_kwh: float | None = None
+    cpu_kwh: float | None = None
+    ram_kwh: float | None = None
+    emissions_kg: float | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    runs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class SystemDescription:
     """The hardware as a description says it (MLPerf `systems/*.json`, a platform string, a folder's name)."""
 
@@ -212,6 +229,7 @@ class RunLogs:
     meters: tuple[MeterLog, ...] = ()
     training: tuple[TrainingLog, ...] = ()
     systems: tuple[SystemDescription, ...] = ()
+    reported: tuple[ReportedEnergy, ...] = ()
     ignored: tuple[Source, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -255,5 +273,5 @@ class ReadOptions:
     meter_boundary: Literal["ac", "dc"] | None = None
 
 
-Record = Telemetry | MeterLog | TrainingLog
+Record = Telemetry | MeterLog | TrainingLog | ReportedEnergy
 """What a reader returns; one file may hold several."""

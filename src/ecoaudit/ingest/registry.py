@@ -28,10 +28,16 @@ class FormatModule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A format's module and byte strings of which one must be in the head; so only likely modules are imported."""
+    """A format's module and byte strings of which one must be in the head; so only likely modules are imported.
+
+    A console may print for long before its own lines come, while lines of a library under it come early.
+    `folder` marks a file that speaks for all files beside and below it.
+    """
 
     module: str
     markers: tuple[bytes, ...]
+    console: bool = False
+    folder: bool = False
 
 
 # Order matters where a file may hold two kinds: what names itself comes first, general shapes come last.
@@ -40,26 +46,43 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("meters.mlperf_power", (b":::MLLOG",)),
     Entry("training.mllog", (b":::MLLOG",)),
     Entry("training.tensorboard", (b"brain.Event:",)),
-    Entry("training.mlflow", (b"lifecycle_stage:",)),
+    Entry("training.mlflow", (b"lifecycle_stage:",), folder=True),
     Entry("training.wandb", (b'"_timestamp"', b".powerWatts")),
     Entry("training.hf_state", (b'"log_history"',)),
     Entry("training.hf_results", (b'"train_runtime"',)),
-    Entry("training.hf_console", (b"{'loss'", b"{'train_", b"{'eval_loss'", b"{'grad_norm'")),
-    Entry("training.nemo", (b"Training epoch ", b"global_step=")),
-    Entry("training.torchtitan", (b"tps:", b"wps:", b"Tokens per second:")),
-    Entry("training.megatron", (b"iteration",)),
-    Entry("training.llmc", (b"tok/s", b"trl:", b"tel:")),
-    Entry("training.nanogpt", (b"iter ", b"dt: ", b" train ", b"tok/sec")),
-    Entry("training.modded_nanogpt", (b"step_avg:",)),
-    Entry("training.litgpt", (b"iter time:", b"iter_time")),
-    Entry("training.nanotron", (b"_per_iteration_ms",)),
-    Entry("training.olmo", (b"[step=",)),
-    Entry("training.composer", (b"batch=",)),
-    Entry("training.maxtext", (b"completed step:",)),
+    Entry("training.hf_console", (b"{'loss'", b"{'train_", b"{'eval_loss'", b"{'grad_norm'"), console=True),
+    Entry("training.nemo", (b"Training epoch ", b"global_step="), console=True),
+    Entry("training.torchtitan", (b"tps:", b"wps:", b"Tokens per second:"), console=True),
+    Entry("training.megatron", (b"iteration",), console=True),
+    Entry("training.llmc", (b"tok/s", b"trl:", b"tel:"), console=True),
+    Entry("training.nanogpt", (b"iter ", b"dt: ", b" train ", b"tok/sec"), console=True),
+    Entry("training.modded_nanogpt", (b"step_avg:",), console=True),
+    Entry("training.litgpt", (b"iter time:", b"iter_time"), console=True),
+    Entry("training.nanotron", (b"_per_iteration_ms",), console=True),
+    Entry("training.olmo", (b"[step=",), console=True),
+    Entry("training.composer", (b"batch=",), console=True),
+    Entry("training.maxtext", (b"completed step:",), console=True),
     Entry("training.llama_factory", (b'"current_steps"',)),
-    Entry("training.deepspeed", (b"SamplesPerSec", b"[Rank ", b"iter time (s)", b"Latency:", b"E2E lat", b"Flops P")),
+    Entry(
+        "training.deepspeed",
+        (b"SamplesPerSec", b"[Rank ", b"iter time (s)", b"Latency:", b"E2E lat", b"Flops P"),
+        console=True,
+    ),
     Entry("training.lightning_csv", (b"epoch",)),
+    Entry("telemetry.nvidia_smi_xml", (b"<nvidia_smi_log>",)),
+    Entry("telemetry.gpustat", (b'"query_time"',)),
+    Entry("telemetry.prometheus", (b"DCGM_FI_", b"dcgm_", b"nvidia_smi_power", b'"resultType"')),
+    Entry("telemetry.dcgmi", (b"Entity", b"POWER")),
+    Entry("telemetry.dmon", (b"gpu",)),
+    Entry("telemetry.codecarbon", (b"energy_consumed",)),
+    Entry("telemetry.zeus", (b"window_name",)),
+    Entry("telemetry.rocm", (b"Power (W)", b'"socket_power"')),
+    Entry("telemetry.powermetrics", (b"Sampled system activity",)),
+    Entry("meters.sacct", (b"ConsumedEnergy",)),
+    Entry("meters.ipmi", (b"Watts",)),
+    Entry("meters.redfish", (b"PowerConsumedWatts", b"PowerWatts", b"MetricValues")),
     Entry("telemetry.nvidia_smi_csv", (b"power", b"util", b" W", b"Power", b"Util")),
+    Entry("meters.watts_csv", (b"att", b"ower", b"W", b"w,", b"GPU", b"gpu")),
 )
 
 
@@ -77,9 +100,9 @@ def load(entry: Entry) -> FormatModule:
 
 
 def identify(file: LogFile) -> Match | None:
-    """Return the format of a file by its first 64 KiB, then, for long preambles, by its first 4 MiB."""
+    """Return the format of a file by its first 64 KiB; of consoles, which begin with long preambles, by 4 MiB."""
     match = _identify(file.head)
-    if match is None and not file.head.complete and _is_text(file.head.raw):
+    if (match is None or match.entry.console) and not file.head.complete and _is_text(file.head.raw):
         match = _identify(file.sample(_DEEP_BYTES))
     return match
 

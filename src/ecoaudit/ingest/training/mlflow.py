@@ -3,6 +3,7 @@
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -61,15 +62,15 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 -
     out: list[Record] = []
     start, end = (_seconds(meta.get(k)) for k in ("start_time", "end_time"))
     series: list[Row] = [(step, time_s, scalars) for (step, time_s), scalars in sorted(rows.items(), key=_by_time)]
+    known: dict[str, Any] = {"runtime_s": end - start if start and end else None}
+    known |= {name: t for name, t in (("job_start_s", start), ("job_end_s", end)) if t}
     log = training_log(
         file,
         FORMAT.name,
         "MLflow",
         account,
         _joined(series),
-        **({"job_start_s": start} if start else {}),
-        **({"job_end_s": end} if end else {}),
-        **({"runtime_s": end - start} if start and end else {}),
+        **known,
         status=_STATUS.get(meta.get("status", "")),
     )
     out.append(log)

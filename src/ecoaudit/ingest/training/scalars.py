@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from ecoaudit.ingest.files import LogFile
 from ecoaudit.ingest.lines import Account
@@ -10,11 +11,11 @@ from ecoaudit.ingest.records import Clock, TrainingLog
 from ecoaudit.ingest.training.steps import Steps
 
 _LOSS = re.compile(
-    r"^(?:train[_/ ]?|training[_/ ]?|Train/)?(?:lm[ _-])?(?:epoch_|batch_)?loss(?:[_/ ](?:train|step|total))?$", re.I
+    r"^(?:train(?:ing)?[_/ ]?)?(?:lm[ _-])?(?:epoch_|batch_)?loss(?:[_/ ](?:train|step|total))?$", re.IGNORECASE
 )
 _TOKENS = re.compile(
-    r"(?:^|[/ _])(?:num_input_tokens_seen|total[ _]tokens|consumed[ _]tokens|tokens[ _]seen|n_tokens_seen|tokens/total)$",
-    re.I,
+    r"(?:^|[/ _])(?:num_input_tokens_seen|(?:total|consumed)[ _]tokens|(?:n_)?tokens[ _]seen|tokens/total)$",
+    re.IGNORECASE,
 )
 _SAMPLES = re.compile(r"(?:^|[/ _])(?:consumed[ _](?:train_)?samples|samples[ _]seen|train_samples)$", re.I)
 _STEP = re.compile(r"^(?:train/global_step|trainer/global_step|global_step|train/step|train/update_step|step)$")
@@ -31,7 +32,7 @@ def training_log(
     rows: Sequence[Row],
     *,
     clock: Clock = "utc",
-    **known: object,
+    **known: Any,
 ) -> TrainingLog:
     """Return the log; the framework's own step counter wins over the logger's row number where it is logged."""
     names = {key for _, _, scalars in rows for key in scalars}
@@ -59,16 +60,8 @@ def training_log(
     if not seconds:
         clock = "none"
     steps.repeated_lines = 0
-    return steps.log(
-        file,
-        name,
-        framework,
-        account,
-        clock=clock,
-        job_start_s=min(seconds, default=None),
-        job_end_s=max(seconds, default=None),
-        **known,
-    )
+    known = {"job_start_s": min(seconds, default=None), "job_end_s": max(seconds, default=None)} | known
+    return steps.log(file, name, framework, account, clock=clock, **known)
 
 
 def _best(names: set[str], pattern: re.Pattern[str]) -> str | None:

@@ -113,7 +113,7 @@ _TYPES = {1: ("<f", 4), 2: ("<d", 8), 3: ("<i", 4), 9: ("<q", 8)}
 
 
 def _tensor(data: bytes) -> float | None:
-    """Return the number in a tensor of one element: dtype (field 1), tensor_content (4), float_val (5), double_val (6)."""
+    """Return the number in a tensor of one element: dtype is field 1, content 4, float_val 5, double_val 6."""
     kind, content, number_ = 0, b"", None
     for number, value in _fields(data):
         if number == 1 and isinstance(value, int):

@@ -42,7 +42,8 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 -
     """Return the training log and, where the file has system rows, the telemetry of the node."""
     account = Account()
     history: list[Row] = []
-    readings, limits = Readings(), {}
+    readings = Readings()
+    limits: dict[int, float] = {}
     summary = _summary(file)
     if summary is not None:
         account.lines = account.records = 1

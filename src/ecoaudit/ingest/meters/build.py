@@ -1,0 +1,54 @@
+"""From time stamps and watts to `MeterLog`: the last step that the meter readers share."""
+
+import math
+
+import numpy as np
+
+from ecoaudit.errors import EcoauditError
+from ecoaudit.ingest.files import LogFile
+from ecoaudit.ingest.lines import Account
+from ecoaudit.ingest.meters.side import declared_side
+from ecoaudit.ingest.records import Clock, MeterLog, ReadOptions, Source
+from ecoaudit.ingest.values import localise
+
+
+def meter(
+    file: LogFile,
+    name: str,
+    account: Account,
+    readings: list[tuple[float, float]],
+    options: ReadOptions,
+    *,
+    label: str,
+    naive: bool,
+) -> MeterLog:
+    """Return readings `(time, watts)` sorted stably. Raises `EcoauditError` when there is none, or none with a time."""
+    if not readings:
+        raise EcoauditError("no power reading in this log", where=file.path)
+    stamped = [(t, w) for t, w in readings if not math.isnan(t)]
+    if len(stamped) < 2:
+        raise EcoauditError(
+            "the readings carry no times, so they give no energy",
+            where=file.path,
+            fix="print a time stamp (date +%s) before each reading",
+        )
+    account.bad_lines += len(readings) - len(stamped)
+    time, power = (np.array(column, dtype=np.float64) for column in zip(*stamped, strict=True))
+    clock: Clock = "utc"
+    if naive:
+        time = localise(time, options.zone)
+        clock = "utc" if options.zone is not None else "naive"
+        if options.zone is None:
+            account.warn("times have no zone and are taken as UTC; name the zone with --timezone")
+    order = np.argsort(time, kind="stable")
+    side = declared_side(None, file.path, options, account)
+    return MeterLog(
+        source=Source(file.path, name),
+        kind="node",
+        label=label,
+        time_s=time[order],
+        power_w=power[order],
+        quality=account.quality(file),
+        clock=clock,
+        boundary=side,
+    )

@@ -1,0 +1,60 @@
+"""From readings to `Telemetry`: the last step that the readers of GPU logs share."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+
+from ecoaudit.errors import EcoauditError
+from ecoaudit.ingest.files import LogFile
+from ecoaudit.ingest.lines import Account
+from ecoaudit.ingest.records import Clock, FloatArray, GpuInfo, ReadOptions, Source, Telemetry
+from ecoaudit.ingest.telemetry.frame import Readings, frame
+from ecoaudit.ingest.values import localise
+
+
+def telemetry(
+    file: LogFile,
+    name: str,
+    account: Account,
+    readings: Readings,
+    options: ReadOptions,
+    *,
+    clock: Clock = "utc",
+    host: str | None = None,
+    same_tick_s: float | None = None,
+    power_field: Literal["average", "instant", "unspecified"] = "unspecified",
+    host_energy_j: Mapping[str, FloatArray] | None = None,
+) -> Telemetry:
+    """Return the readings as arrays; naive times are put into the given zone. Raises `EcoauditError` without any."""
+    if not readings.time_s:
+        raise EcoauditError("no reading of a GPU in this log", where=file.path)
+    if clock == "naive":
+        readings.time_s = localise(np.array(readings.time_s, dtype=np.float64), options.zone).tolist()
+        if options.zone is not None:
+            clock = "utc"
+        else:
+            account.warn("times have no zone and are taken as UTC; name the zone with --timezone")
+    table = frame(readings, same_tick_s=same_tick_s)
+    if np.isnan(table.power_w).all() and table.energy_j is None:
+        account.warn("the log has neither power nor energy readings")
+    return Telemetry(
+        source=Source(file.path, name),
+        host=host,
+        gpus=tuple(readings.info.get(key) or _named(key) for key in table.keys),
+        time_s=table.time_s,
+        power_w=table.power_w,
+        energy_j=table.energy_j,
+        util_percent=table.util_percent,
+        quality=account.quality(file),
+        clock=clock,
+        interval_s=float(np.median(np.diff(table.time_s))) if len(table.time_s) > 1 else None,
+        power_field=power_field,
+        host_energy_j=dict(host_energy_j or {}),
+    )
+
+
+def _named(key: object) -> GpuInfo:
+    if isinstance(key, int):
+        return GpuInfo(index=key)
+    return GpuInfo(uuid=str(key)) if key is not None else GpuInfo()
