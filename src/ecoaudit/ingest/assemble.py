@@ -105,7 +105,7 @@ def inspect(path: str, options: ReadOptions) -> Inspection:
     times = [t for r in records for t in _span(r) if getattr(r, "clock", "utc") != "none"]
     return Inspection(
         path=path,
-        format=module.FORMAT.name,
+        format=module.FORMAT.format,
         why=match.why,
         records=max((r.quality.records for r in records), default=0),
         bad_lines=max((r.quality.bad_lines for r in records), default=0),

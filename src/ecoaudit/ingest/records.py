@@ -238,7 +238,7 @@ class RunLogs:
 class FormatInfo:
     """A format: what is read from it, which versions were seen, what it cannot tell."""
 
-    name: str
+    format: str
     kind: Literal["telemetry", "meter", "training"]
     title: str
     reads: str

@@ -11,7 +11,7 @@ from ecoaudit.ingest.meters.build import meter
 from ecoaudit.ingest.records import FormatInfo, MeterLog, ReadOptions
 
 FORMAT = FormatInfo(
-    name="ipmi",
+    format="ipmi",
     kind="meter",
     title="ipmitool dcmi power reading, ipmi-dcmi, ipmitool sensor",
     reads="node watts with the BMC's time stamp, or the time that a wrapper prints before it",
@@ -76,7 +76,7 @@ def read(file: LogFile, options: ReadOptions) -> list[MeterLog]:
         naive |= block.time is not None and block.time[1]
         readings.append((block.time[0] if block.time else math.nan, block.watts))
     label = PurePath(file.path).stem
-    return [meter(file, FORMAT.name, account, readings, options, label=label, naive=naive)]
+    return [meter(file, FORMAT.format, account, readings, options, label=label, naive=naive)]
 
 
 def _time(text: str) -> tuple[float, bool] | None:

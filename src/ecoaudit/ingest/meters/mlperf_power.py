@@ -12,7 +12,7 @@ from ecoaudit.ingest.meters.side import declared_side
 from ecoaudit.ingest.records import FormatInfo, MeterLog, ReadOptions, Source
 
 FORMAT = FormatInfo(
-    name="mlperf_power",
+    format="mlperf_power",
     kind="meter",
     title="MLPerf power log (node_N.txt, sw_N.txt)",
     reads="node or switch watts, measurement window, conversion efficiency, AC or DC side",
@@ -76,7 +76,7 @@ def read(file: LogFile, options: ReadOptions) -> list[MeterLog]:
     order = np.argsort(time, kind="stable")
     return [
         MeterLog(
-            source=Source(file.path, FORMAT.name),
+            source=Source(file.path, FORMAT.format),
             kind="network" if switch else "node",
             label=_label(file.name),
             time_s=time[order],

@@ -13,7 +13,7 @@ from ecoaudit.ingest.records import FormatInfo, MeterLog, ReadOptions
 from ecoaudit.ingest.telemetry.gpustat import objects
 
 FORMAT = FormatInfo(
-    name="redfish",
+    format="redfish",
     kind="meter",
     title="Redfish Power, EnvironmentMetrics, MetricReport JSON",
     reads="PowerConsumedWatts, PowerWatts, SystemInputPower with the time stamp beside or around them",
@@ -58,7 +58,7 @@ def read(file: LogFile, options: ReadOptions) -> list[MeterLog]:
                     account.bad(0, stamp, str(error))
             readings.append((time_s, watts))
     label = PurePath(file.path).stem
-    return [meter(file, FORMAT.name, account, readings, options, label=label, naive=naive)]
+    return [meter(file, FORMAT.format, account, readings, options, label=label, naive=naive)]
 
 
 def _readings(node: dict[str, Any], outer: str | None) -> list[tuple[float, str | None]]:

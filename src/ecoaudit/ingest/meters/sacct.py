@@ -14,7 +14,7 @@ from ecoaudit.ingest.meters.side import declared_side
 from ecoaudit.ingest.records import FormatInfo, MeterLog, ReadOptions, Source
 
 FORMAT = FormatInfo(
-    name="sacct",
+    format="sacct",
     kind="meter",
     title="Slurm sacct with ConsumedEnergy",
     reads="node energy of a job over its time, shared equally over its nodes; repeated rows counted once",
@@ -145,7 +145,7 @@ def _logs(file: LogFile, rows: list[_Row], options: ReadOptions, account: Accoun
     side = declared_side(None, file.path, options, account)
     return [
         MeterLog(
-            source=Source(file.path, FORMAT.name),
+            source=Source(file.path, FORMAT.format),
             kind="node",
             label=f"{best.job} node {i}",
             time_s=np.array([start, start + best.elapsed_s]),

@@ -14,7 +14,7 @@ from ecoaudit.ingest.telemetry.build import telemetry
 from ecoaudit.ingest.telemetry.frame import Readings
 
 FORMAT = FormatInfo(
-    name="watts_csv",
+    format="watts_csv",
     kind="meter",
     title="CSV of time and watts (PDU, meter, scripts)",
     reads="one node's watts; or a column a GPU (GPU0, GPU1, gpu0_power_w ...)",
@@ -113,10 +113,10 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:
             node.append((time_s, watts))
     if readings.time_s:
         clock: Clock = "naive" if naive else "utc"
-        return [telemetry(file, FORMAT.name, account, readings, options, clock=clock, same_tick_s=0.0)]
+        return [telemetry(file, FORMAT.format, account, readings, options, clock=clock, same_tick_s=0.0)]
     account.warn("the column of watts is taken for the node's own meter")
     label = PurePath(file.path).stem
-    return [meter(file, FORMAT.name, account, node, options, label=label, naive=naive)]
+    return [meter(file, FORMAT.format, account, node, options, label=label, naive=naive)]
 
 
 def _power(layout: _Layout, cells: list[str], column: int) -> float:

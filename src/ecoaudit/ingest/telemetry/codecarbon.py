@@ -21,7 +21,7 @@ from ecoaudit.ingest.records import (
 )
 
 FORMAT = FormatInfo(
-    name="codecarbon",
+    format="codecarbon",
     kind="telemetry",
     title="CodeCarbon emissions.csv",
     reads="energy and emissions as the tool reported them; GPU energy as a counter from start to end of a tracker",
@@ -167,7 +167,7 @@ def _reported(file: LogFile, account: Account, rows: list[_Row]) -> ReportedEner
         return None if any(math.isnan(n) for n in numbers) else math.fsum(numbers)
 
     return ReportedEnergy(
-        source=Source(file.path, FORMAT.name),
+        source=Source(file.path, FORMAT.format),
         tool="CodeCarbon",
         energy_kwh=math.fsum(r.energy for r in rows),
         quality=account.quality(file),
@@ -199,7 +199,7 @@ def _telemetry(file: LogFile, account: Account, rows: list[_Row], options: ReadO
     if name and " x " in name:
         name = name.split(" x ", 1)[1]
     return Telemetry(
-        source=Source(file.path, FORMAT.name),
+        source=Source(file.path, FORMAT.format),
         host=None,
         gpus=tuple(GpuInfo(index=i, name=name) for i in range(gpus)),
         time_s=np.array(times, dtype=np.float64),

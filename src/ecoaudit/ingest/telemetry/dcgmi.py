@@ -11,7 +11,7 @@ from ecoaudit.ingest.telemetry.build import telemetry
 from ecoaudit.ingest.telemetry.frame import Readings
 
 FORMAT = FormatInfo(
-    name="dcgmi_dmon",
+    format="dcgmi_dmon",
     kind="telemetry",
     title="dcgmi dmon",
     reads="power (fields 155, 157), energy counter (156), utilisation (203) or SM activity (1002) of whole GPUs",
@@ -84,7 +84,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
         account.warn("dcgmi printed no times: one second a tick, its default, is assumed")
     if instances:
         account.warn(f"{instances} rows of MIG instances were left out: the whole GPU's power holds theirs")
-    return [telemetry(file, FORMAT.name, account, readings, options, clock=clock, same_tick_s=0.5)]
+    return [telemetry(file, FORMAT.format, account, readings, options, clock=clock, same_tick_s=0.5)]
 
 
 def _value(row: dict[str, str], names: tuple[str, ...]) -> float:

@@ -11,7 +11,7 @@ from ecoaudit.ingest.telemetry.build import telemetry
 from ecoaudit.ingest.telemetry.frame import Readings
 
 FORMAT = FormatInfo(
-    name="nvidia_smi_dmon",
+    format="nvidia_smi_dmon",
     kind="telemetry",
     title="nvidia-smi dmon",
     reads="power in whole watts, SM utilisation; times with -o T or -o DT",
@@ -76,4 +76,4 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
         account.warn("dmon printed no times: one second a tick, its default, is assumed")
     elif clock == "none":
         account.warn("dmon printed no dates: times count from midnight of an unknown day")
-    return [telemetry(file, FORMAT.name, account, readings, options, clock=clock, same_tick_s=0.5)]
+    return [telemetry(file, FORMAT.format, account, readings, options, clock=clock, same_tick_s=0.5)]

@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -28,7 +28,7 @@ from ecoaudit.ingest.telemetry.clock import corrected
 
 SCHEMA = "ecoaudit.telemetry/1"
 FORMAT = FormatInfo(
-    name="ecoaudit",
+    format="ecoaudit",
     kind="telemetry",
     title="ecoaudit telemetry JSON Lines",
     reads="power, energy counter, utilisation a GPU; RAPL; node power; phase and step events; clock steps repaired",
@@ -80,8 +80,8 @@ class _Event(msgspec.Struct, tag_field="type", tag="event"):
     t: float
     name: str
     m: _Scalar = None
-    value: str | float | int | None = None
-    attributes: dict[str, str | float | int | None] = {}
+    value: str | bool | float | int | None = None
+    attributes: dict[str, Any] = {}
     tokens: float | None = None
 
 
@@ -285,7 +285,7 @@ def _telemetry(file: LogFile, group: list[_Segment], account: Account) -> Teleme
     energy, util = column("energy_j"), column("util")
     node = np.array([w for s in group for w in s.node_w], dtype=np.float64)[order]
     return Telemetry(
-        source=Source(file.path, FORMAT.name),
+        source=Source(file.path, FORMAT.format),
         host=header.host,
         gpus=tuple(GpuInfo(g.index, g.uuid, g.name, g.power_limit_w, g.memory_mib, g.mig) for g in header.gpus),
         time_s=time_s[order],
@@ -318,7 +318,7 @@ def _events(segment: _Segment, time_s: FloatArray) -> list[Event]:
         shift = float(time_s[near]) - segment.wall[near] if len(time_s) else 0.0
         if event.m is not None and len(time_s) and not math.isnan(segment.mono[near]):
             shift = float(time_s[near]) - segment.mono[near] + event.m - event.t
-        attributes = dict(event.attributes)
+        attributes = {k: v if isinstance(v, str | int | float) else str(v) for k, v in event.attributes.items()}
         if event.tokens is not None:
             attributes["tokens"] = event.tokens
         out.append(Event(event.t + shift, event.name, event.value, attributes))

@@ -13,7 +13,7 @@ from ecoaudit.ingest.telemetry.build import telemetry
 from ecoaudit.ingest.telemetry.frame import Readings
 
 FORMAT = FormatInfo(
-    name="gpustat",
+    format="gpustat",
     kind="telemetry",
     title="gpustat --json",
     reads="power in whole watts, utilisation, enforced limit, names, UUIDs, host",
@@ -81,7 +81,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
                 ),
             )
     return [
-        telemetry(file, FORMAT.name, account, readings, options, clock=clock, host=host, same_tick_s=0.0)
+        telemetry(file, FORMAT.format, account, readings, options, clock=clock, host=host, same_tick_s=0.0)
         for host, readings in (hosts or {None: Readings()}).items()
     ]
 

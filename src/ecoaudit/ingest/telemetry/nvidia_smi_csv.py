@@ -16,7 +16,7 @@ from ecoaudit.ingest.records import FormatInfo, GpuInfo, ReadOptions, Source, Te
 from ecoaudit.ingest.telemetry.frame import Readings, frame, gpus_a_tick, turns
 
 FORMAT = FormatInfo(
-    name="nvidia_smi_csv",
+    format="nvidia_smi_csv",
     kind="telemetry",
     title="nvidia-smi --query-gpu CSV",
     reads="power, utilisation, GPU name, index or UUID, power limit, memory size",
@@ -256,7 +256,7 @@ def _telemetry(
     if np.isnan(table.power_w).all():
         account.warn("the log has no power readings")
     return Telemetry(
-        source=Source(file.path, FORMAT.name),
+        source=Source(file.path, FORMAT.format),
         host=None,
         gpus=tuple(readings.info.get(key, GpuInfo()) for key in table.keys),
         time_s=table.time_s,

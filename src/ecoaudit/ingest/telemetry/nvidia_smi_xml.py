@@ -12,7 +12,7 @@ from ecoaudit.ingest.telemetry.build import telemetry
 from ecoaudit.ingest.telemetry.frame import Readings
 
 FORMAT = FormatInfo(
-    name="nvidia_smi_xml",
+    format="nvidia_smi_xml",
     kind="telemetry",
     title="nvidia-smi -q -x",
     reads="power, utilisation, enforced limit, names, UUIDs, MIG mode",
@@ -48,7 +48,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
         account.records += 1
     if "<nvidia_smi_log>" in text[end:]:
         account.bad(text.count("\n", 0, end) + 1, text[end : end + 120].strip(), "the last document is cut")
-    return [telemetry(file, FORMAT.name, account, readings, options, clock="naive", same_tick_s=0.0)]
+    return [telemetry(file, FORMAT.format, account, readings, options, clock="naive", same_tick_s=0.0)]
 
 
 def _document(root: ET.Element, readings: Readings) -> None:

@@ -13,7 +13,7 @@ from ecoaudit.ingest.telemetry.build import telemetry
 from ecoaudit.ingest.telemetry.frame import Readings
 
 FORMAT = FormatInfo(
-    name="powermetrics",
+    format="powermetrics",
     kind="telemetry",
     title="macOS powermetrics text",
     reads="GPU power and residency, CPU power as a host counter, times with their zone",
@@ -67,4 +67,4 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
     readings.info[0] = GpuInfo(index=0, name=f"Apple GPU ({model})" if model else "Apple GPU")
     counters = {"package-0": np.array(host, dtype=np.float64)} if any(host) else {}
     account.warn("powermetrics estimates the chip's power; the machine draws more at the wall")
-    return [telemetry(file, FORMAT.name, account, readings, options, power_field="average", host_energy_j=counters)]
+    return [telemetry(file, FORMAT.format, account, readings, options, power_field="average", host_energy_j=counters)]

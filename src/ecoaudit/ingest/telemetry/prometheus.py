@@ -15,7 +15,7 @@ from ecoaudit.ingest.telemetry.build import telemetry
 from ecoaudit.ingest.telemetry.frame import Readings
 
 FORMAT = FormatInfo(
-    name="prometheus",
+    format="prometheus",
     kind="telemetry",
     title="dcgm-exporter exposition text, Prometheus range-query JSON",
     reads="power, energy counter (mJ since driver load), utilisation, GPU model, UUID and host",
@@ -180,4 +180,4 @@ def _telemetry(
         power = cell.get("power", cell.get("instant", math.nan))
         util = cell.get("util", 100.0 * cell.get("ratio", math.nan))
         readings.add(time_s, gpu, power, util, cell.get("energy", math.nan) / 1000.0)
-    return telemetry(file, FORMAT.name, account, readings, options, clock=clock, host=host)
+    return telemetry(file, FORMAT.format, account, readings, options, clock=clock, host=host)

@@ -14,12 +14,12 @@ from ecoaudit.ingest.telemetry.build import telemetry
 from ecoaudit.ingest.telemetry.frame import Readings
 
 FORMAT = FormatInfo(
-    name="rocm_smi",
+    format="rocm_smi",
     kind="telemetry",
     title="rocm-smi --json, amd-smi metric --json",
     reads="socket or average package power, energy accumulator, utilisation, cards",
     seen="rocm-smi 5 and 6 (average and current socket power), amd-smi 24 to 26 (lists, gpu_data, units)",
-    cannot_tell="times, unless a wrapper adds a timestamp (one second a sample is assumed); MI250X reads per card of two",
+    cannot_tell="times, unless a wrapper adds a timestamp (else one second a sample); an MI250X reads as one card of two",
 )
 
 _CARD = re.compile(r"card(\d+)")
@@ -73,7 +73,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
             account.bad(0, str(value)[:120], "no card with a power")
     if clock == "none":
         account.warn("the samples have no times: one second a sample is assumed")
-    return [telemetry(file, FORMAT.name, account, readings, options, clock=clock, same_tick_s=0.0)]
+    return [telemetry(file, FORMAT.format, account, readings, options, clock=clock, same_tick_s=0.0)]
 
 
 def _flat(samples: Iterator[Any]) -> Iterator[Any]:

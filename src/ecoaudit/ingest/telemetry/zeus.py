@@ -12,7 +12,7 @@ from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import Clock, Event, FormatInfo, GpuInfo, ReadOptions, Source, Telemetry
 
 FORMAT = FormatInfo(
-    name="zeus",
+    format="zeus",
     kind="telemetry",
     title="Zeus measurement log (CSV)",
     reads="energy of each window a GPU, as a counter that rises in the windows; windows inside others counted once",
@@ -83,7 +83,7 @@ def _telemetry(
     account.warn("energy between the windows was not measured")
     energy_j = np.array(counter, dtype=np.float64)
     return Telemetry(
-        source=Source(file.path, FORMAT.name),
+        source=Source(file.path, FORMAT.format),
         host=None,
         gpus=tuple(GpuInfo(index=g) for g in gpus),
         time_s=np.array(times, dtype=np.float64),

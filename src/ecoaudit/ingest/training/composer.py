@@ -12,7 +12,7 @@ from ecoaudit.ingest.training import console
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
-    name="composer",
+    format="composer",
     kind="training",
     title="MosaicML Composer, LLM Foundry consoles",
     reads="batches, tokens and samples (without the last batch), loss, training time, rates, MFU, GPUs, precision",
@@ -97,7 +97,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
     return [
         steps.log(
             file,
-            FORMAT.name,
+            FORMAT.format,
             "Composer",
             account,
             runtime_s=runtime * unit if unit and not math.isnan(runtime) and runtime > 0 else None,

@@ -14,7 +14,7 @@ from ecoaudit.ingest.training import console
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
-    name="deepspeed",
+    format="deepspeed",
     kind="training",
     title="DeepSpeed timer, pipeline, Chat and flops profiler lines",
     reads="steps, samples/s, skipped steps, loss and time of the pipeline engine, parameters, FLOPs a step",
@@ -147,7 +147,7 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
     world = state.facts.get("world size")
     return steps.log(
         file,
-        FORMAT.name,
+        FORMAT.format,
         "DeepSpeed",
         account,
         clock=clock,

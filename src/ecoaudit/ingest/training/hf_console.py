@@ -11,7 +11,7 @@ from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
-    name="hf_console",
+    format="hf_console",
     kind="training",
     title="Hugging Face Trainer console (also TRL, axolotl)",
     reads="loss and epoch rows, steps from the progress bar or the epoch, runtime, rates, batch size, parameters",
@@ -123,7 +123,7 @@ def _log(file: LogFile, account: Account, run: _Run) -> TrainingLog:
     account.records += bool(run.summary) and not run.rows
     return steps.log(
         file,
-        FORMAT.name,
+        FORMAT.format,
         "Hugging Face Trainer",
         account,
         step_count=int(last) if last else _estimate(run.summary),

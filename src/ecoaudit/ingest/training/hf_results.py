@@ -10,7 +10,7 @@ from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
-    name="hf_results",
+    format="hf_results",
     kind="training",
     title="Hugging Face Trainer, train_results.json",
     reads="runtime, samples and steps from their rates, total_flos",
@@ -50,7 +50,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
     return [
         Steps().log(
             file,
-            FORMAT.name,
+            FORMAT.format,
             "Hugging Face Trainer",
             account,
             runtime_s=runtime,

@@ -11,7 +11,7 @@ from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
-    name="hf_trainer_state",
+    format="hf_trainer_state",
     kind="training",
     title="Hugging Face Trainer, trainer_state.json",
     reads="steps, loss, epochs, evaluation, total_flos, tokens where counted, runtime and rates of the whole run",
@@ -58,7 +58,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
     return [
         steps.log(
             file,
-            FORMAT.name,
+            FORMAT.format,
             "Hugging Face Trainer",
             account,
             step_count=int(last) if last else None,

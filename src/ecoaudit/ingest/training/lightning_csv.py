@@ -8,7 +8,7 @@ from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
-    name="lightning_csv",
+    format="lightning_csv",
     kind="training",
     title="PyTorch Lightning CSVLogger, metrics.csv",
     reads="optimizer steps (0-based), training loss, number of validation rows",
@@ -63,7 +63,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
     return [
         steps.log(
             file,
-            FORMAT.name,
+            FORMAT.format,
             "PyTorch Lightning",
             account,
             step_count=max(steps.step) + 1 if steps.step else None,

@@ -11,7 +11,7 @@ from ecoaudit.ingest.training import console
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
-    name="litgpt",
+    format="litgpt",
     kind="training",
     title="litgpt console and metrics.csv",
     reads="iterations, optimizer steps, loss, time an iteration; from the CSV tokens and throughput",
@@ -58,7 +58,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
     return [
         steps.log(
             file,
-            FORMAT.name,
+            FORMAT.format,
             "litgpt",
             account,
             params=values.number(facts["params"]) if "params" in facts else None,

@@ -11,7 +11,7 @@ from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
-    name="llama_factory",
+    format="llama_factory",
     kind="training",
     title="LLaMA-Factory trainer_log.jsonl",
     reads="steps, loss, elapsed time, total tokens where counted",
@@ -57,7 +57,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
             duration = (elapsed - (last_time or 0.0)) / (step - last_step)
         steps.add(step, loss=float(row["loss"]), duration_s=duration, tokens=_tokens(row))
         last_time, last_step = elapsed, step
-    return [steps.log(file, FORMAT.name, "LLaMA-Factory", account, runtime_s=runtime)]
+    return [steps.log(file, FORMAT.format, "LLaMA-Factory", account, runtime_s=runtime)]
 
 
 def _tokens(row: dict[str, Any]) -> float:

@@ -11,7 +11,7 @@ from ecoaudit.ingest.training import console
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
-    name="llmc",
+    format="llmc",
     kind="training",
     title="llm.c console and main.log",
     reads="steps, loss, time a step, MFU, tokens/s, batch, sequence, parameters, precision, GPUs",
@@ -72,7 +72,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
     return [
         steps.log(
             file,
-            FORMAT.name,
+            FORMAT.format,
             "llm.c",
             account,
             sequence_length=int(length) if length else None,

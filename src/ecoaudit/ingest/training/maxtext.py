@@ -11,7 +11,7 @@ from ecoaudit.ingest.training import console
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
-    name="maxtext",
+    format="maxtext",
     kind="training",
     title="MaxText console",
     reads="steps (0-based), seconds, TFLOP/s and tokens/s a device, tokens of the batch, devices, parameters",
@@ -66,7 +66,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
     return [
         steps.log(
             file,
-            FORMAT.name,
+            FORMAT.format,
             "MaxText",
             account,
             params=float(facts["params"]) * 1e9 if "params" in facts else None,

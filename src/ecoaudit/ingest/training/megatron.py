@@ -14,7 +14,7 @@ from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
-    name="megatron",
+    format="megatron",
     kind="training",
     title="Megatron-LM, Megatron-DeepSpeed, GPT-NeoX, Megatron-Bridge consoles",
     reads="iterations, time an iteration, consumed samples and tokens, loss, TFLOP/s, J and W a GPU (--log-energy)",
@@ -188,7 +188,7 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
     kind: Literal["model", "hardware"] = "hardware" if state.hardware_flops else "model"
     return steps.log(
         file,
-        FORMAT.name,
+        FORMAT.format,
         "Megatron-DeepSpeed" if state.deepspeed else "Megatron-LM",
         account,
         clock=clock,

@@ -16,7 +16,7 @@ from ecoaudit.ingest.telemetry.frame import Readings, frame
 from ecoaudit.ingest.training.scalars import Row, training_log
 
 FORMAT = FormatInfo(
-    name="mlflow",
+    format="mlflow",
     kind="training",
     title="MLflow run folder (file store)",
     reads="start and end, status, metrics with the clock, GPU power and utilisation of the system metrics",
@@ -66,7 +66,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 -
     known |= {name: t for name, t in (("job_start_s", start), ("job_end_s", end)) if t}
     log = training_log(
         file,
-        FORMAT.name,
+        FORMAT.format,
         "MLflow",
         account,
         _joined(series),
@@ -125,7 +125,7 @@ def _telemetry(file: LogFile, account: Account, found: dict[tuple[float, int], d
     table = frame(readings)
     account.warn("MLflow logs every GPU of the node, other jobs' too")
     return Telemetry(
-        source=Source(file.path, FORMAT.name),
+        source=Source(file.path, FORMAT.format),
         host=None,
         gpus=tuple(GpuInfo(index=int(str(k))) for k in table.keys),
         time_s=table.time_s,

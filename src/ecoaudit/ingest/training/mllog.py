@@ -12,7 +12,7 @@ from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import FormatInfo, Phase, ReadOptions, Source, StepSeries, TrainingLog
 
 FORMAT = FormatInfo(
-    name="mllog",
+    format="mllog",
     kind="training",
     title="MLPerf Training result file (MLLOG)",
     reads="run_start to run_stop, samples to the target, evaluation phases, batch size, benchmark, platform, status",
@@ -106,7 +106,7 @@ class _Run:
         tokens = samples * length if samples is not None and length else None
         steps = _steps(series, batch, length)
         return TrainingLog(
-            source=Source(file.path, FORMAT.name),
+            source=Source(file.path, FORMAT.format),
             framework="MLPerf",
             quality=account.quality(file),
             clock="utc",

@@ -11,7 +11,7 @@ from ecoaudit.ingest.training import console
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
-    name="modded_nanogpt",
+    format="modded_nanogpt",
     kind="training",
     title="modded-nanogpt log",
     reads="steps, loss, training time (evaluation left out by the script), GPUs of the nvidia-smi table",
@@ -68,7 +68,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
         account.records += added
         last_ms, last_step = elapsed, step
     account.warn("evaluation is not in the training time of this log")
-    return [steps.log(file, FORMAT.name, "modded-nanogpt", account, runtime_s=runtime, world_size=gpus or None)]
+    return [steps.log(file, FORMAT.format, "modded-nanogpt", account, runtime_s=runtime, world_size=gpus or None)]
 
 
 def _seconds(text: str | None, unit: str | None) -> float:

@@ -11,7 +11,7 @@ from ecoaudit.ingest.training import console
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
-    name="nanogpt",
+    format="nanogpt",
     kind="training",
     title="nanoGPT, build-nanogpt, nanochat consoles",
     reads="steps, loss, time a step, tokens/s, MFU (nanoGPT: always of an A100), parameters, tokens an iteration",
@@ -89,7 +89,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
     return [
         steps.log(
             file,
-            FORMAT.name,
+            FORMAT.format,
             "nanoGPT family",
             account,
             params=values.scaled(facts["params"]) if "params" in facts else None,

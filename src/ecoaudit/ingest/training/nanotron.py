@@ -13,7 +13,7 @@ from ecoaudit.ingest.training import console
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
-    name="nanotron",
+    format="nanotron",
     kind="training",
     title="nanotron console",
     reads="iterations, time an iteration, tokens (step x batch x sequence), loss, TFLOP/s a GPU, GPUs, parameters",
@@ -84,7 +84,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
     return [
         steps.log(
             file,
-            FORMAT.name,
+            FORMAT.format,
             "nanotron",
             account,
             clock=clock,

@@ -11,7 +11,7 @@ from ecoaudit.ingest.training import console
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
-    name="nemo",
+    format="nemo",
     kind="training",
     title="NVIDIA NeMo 1 and 2 consoles",
     reads="global steps (0-based), loss, time a step, consumed samples, TFLOP/s a GPU, batch size",
@@ -81,7 +81,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
     return [
         steps.log(
             file,
-            FORMAT.name,
+            FORMAT.format,
             "NVIDIA NeMo",
             account,
             global_batch_size=int(batch_size) if batch_size else None,

@@ -12,7 +12,7 @@ from ecoaudit.ingest.training import console
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
-    name="olmo",
+    format="olmo",
     kind="training",
     title="OLMo and OLMo-core consoles",
     reads="steps, loss, total tokens, MFU (OLMo-core), devices estimated from global and per-device rates",
@@ -101,7 +101,7 @@ def _log(
         account.warn(f"the number of GPUs, {world}, is estimated: global rate over the rate of a device")
     return steps.log(
         file,
-        FORMAT.name,
+        FORMAT.format,
         "OLMo",
         account,
         clock=console.set_clock(steps, options),

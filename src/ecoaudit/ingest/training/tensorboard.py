@@ -16,7 +16,7 @@ from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training.scalars import training_log
 
 FORMAT = FormatInfo(
-    name="tensorboard",
+    format="tensorboard",
     kind="training",
     title="TensorBoard event file",
     reads="wall clock, steps, loss and token scalars, from simple values (TF1, PyTorch) and tensors (TF2)",
@@ -56,7 +56,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
             order.append((event.step, event.wall_s, dict(event.scalars)))
     if not order:
         raise EcoauditError("the event file holds no scalars", where=file.path)
-    return [training_log(file, FORMAT.name, "TensorBoard", account, order)]
+    return [training_log(file, FORMAT.format, "TensorBoard", account, order)]
 
 
 def _records(data: bytes, account: Account) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from ecoaudit.ingest.training import console
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
-    name="torchtitan",
+    format="torchtitan",
     kind="training",
     title="torchtitan console",
     reads="steps, loss, tokens/s a device, TFLOP/s, MFU, devices, batch and sequence, parameters, phases",
@@ -114,7 +114,7 @@ def _log(
         account.warn("the number of devices is not printed: tokens/s is known a device only")
     return steps.log(
         file,
-        FORMAT.name,
+        FORMAT.format,
         "torchtitan",
         account,
         clock=console.set_clock(steps, options),

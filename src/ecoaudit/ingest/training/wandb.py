@@ -16,7 +16,7 @@ from ecoaudit.ingest.training.scalars import Row, training_log
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
-    name="wandb",
+    format="wandb",
     kind="training",
     title="Weights & Biases history and system JSON Lines, wandb-summary.json",
     reads="steps, loss and token scalars with the clock; GPU power, utilisation and limit of the system metrics",
@@ -70,7 +70,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 -
             history.append((row["_step"], time_s, scalars))
     out: list[Record] = []
     if history:
-        out.append(training_log(file, FORMAT.name, "Weights & Biases", account, history))
+        out.append(training_log(file, FORMAT.format, "Weights & Biases", account, history))
     if readings.time_s:
         out.append(_telemetry(file, account, readings, limits))
     if not out:
@@ -102,7 +102,7 @@ def _from_summary(file: LogFile, data: dict[str, Any], account: Account) -> Reco
     tokens = next((float(v) for k, v in data.items() if k.endswith("num_input_tokens_seen") and _is_number(v)), None)
     return steps.log(
         file,
-        FORMAT.name,
+        FORMAT.format,
         "Weights & Biases",
         account,
         clock="utc" if known else "none",
@@ -132,7 +132,7 @@ def _telemetry(file: LogFile, account: Account, readings: Readings, limits: dict
     interval = float(np.median(np.diff(table.time_s))) if len(table.time_s) > 1 else None
     account.warn("W&B logs every GPU of the node, other jobs' too; its rows are means over the interval")
     return Telemetry(
-        source=Source(file.path, FORMAT.name),
+        source=Source(file.path, FORMAT.format),
         host=None,
         gpus=tuple(GpuInfo(index=int(str(k)), power_limit_w=limits.get(int(str(k)))) for k in table.keys),
         time_s=table.time_s,
