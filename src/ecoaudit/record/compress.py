@@ -4,7 +4,6 @@ The compressed file appears under its name only when it is whole, and only then 
 """
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -22,6 +21,8 @@ def start_compressor(method: str, path: Path) -> int:
 
 def compress(method: str, path: Path) -> Path:
     """Compress with `gzip` or `zstd` (gzip where zstd is not at hand), remove the plain file, return the new one."""
+    import shutil  # here only: the recorder itself never packs
+
     if method == "zstd" and sys.version_info < (3, 14) and shutil.which("zstd") is None:
         method = "gzip"
     target = path.with_name(path.name + METHODS[method])
@@ -40,6 +41,8 @@ def compress(method: str, path: Path) -> Path:
 
 
 def _write(method: str, path: Path, part: Path) -> None:
+    import shutil
+
     if method == "gzip":
         import gzip
 

@@ -6,8 +6,8 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 # A process that a launcher started carries its local rank in one of these.
 LOCAL_RANK_VARIABLES = (
@@ -109,8 +109,7 @@ def runtime_dir(environ: Mapping[str, str]) -> Path | None:
     return path if os.access(path, os.W_OK | os.X_OK) else None
 
 
-@dataclass(slots=True)
-class Lock:
+class Lock(NamedTuple):
     """A held lock; the kernel releases it when the last process that has the descriptor ends."""
 
     path: Path

@@ -6,7 +6,6 @@ Commands run in the background and are looked at once a tick: a BMC that takes s
 import os
 import re
 import shlex
-import shutil
 import signal
 from pathlib import Path
 from typing import Protocol
@@ -151,7 +150,7 @@ def find_meter(
                 return HwmonMeter(reading, every_s), None
         if choice == "hwmon":
             return None, f"no readable ACPI power meter below {hwmon}"
-    if shutil.which("ipmitool") is None:
+    if not any(os.access(os.path.join(folder, "ipmitool"), os.X_OK) for folder in os.get_exec_path()):  # noqa: PTH118
         return None, "no ACPI power meter and no ipmitool; --node-power-command takes any command that prints watts"
     if choice == "auto" and not any(os.access(f"/dev/{name}", os.R_OK | os.W_OK) for name in ("ipmi0", "ipmi/0")):
         return None, "/dev/ipmi0 is missing or not accessible; to allow it: chmod a+rw /dev/ipmi0 (as root)"

@@ -7,8 +7,8 @@ is found out once, when it is opened.
 
 import ctypes
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import pynvml
 
@@ -31,37 +31,35 @@ class NvmlUnavailable(Exception):
     """NVML cannot be used here; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(NamedTuple):
     """Something that happened to the driver or a GPU, to be written as an event."""
 
     name: str
     value: str | int | None
-    attributes: Mapping[str, str | int | None] = field(default_factory=dict)
+    attributes: Mapping[str, str | int | None] = MappingProxyType({})
 
 
-@dataclass(slots=True)
 class Gpu:
     """An open GPU: which measures it has, and its prebuilt buffers for the field-value call."""
 
-    chosen: Chosen
-    handle: Any
-    power_limit_w: float | None = None
-    memory_mib: int | None = None
-    power_source: str = "none"
-    power_scope: str | None = None
-    energy_source: str = "none"
-    fields: dict[str, int] = field(default_factory=dict)
-    values: Any = None
-    count: Any = None
-    has_util: bool = True
-    unsupported: set[str] = field(default_factory=set)
-    lost_until_s: float | None = None
-    reported: dict[str, float] = field(default_factory=dict)
+    def __init__(self, chosen: Chosen, handle: Any) -> None:
+        self.chosen = chosen
+        self.handle = handle
+        self.power_limit_w: float | None = None
+        self.memory_mib: int | None = None
+        self.power_source = "none"
+        self.power_scope: str | None = None
+        self.energy_source = "none"
+        self.fields: dict[str, int] = {}  # position of each measure in `values`
+        self.values: Any = None
+        self.count: Any = None
+        self.has_util = True
+        self.unsupported: set[str] = set()
+        self.lost_until_s: float | None = None
+        self.reported: dict[str, float] = {}
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One tick over the GPUs, shape (gpus,) each; None where a GPU has no such measure or the call failed."""
 
     average_mw: list[int | None]
@@ -204,7 +202,7 @@ class Nvml:
         if code == 0:
             return True
         self.errors += 1
-        index = gpu.chosen.device.index
+        index = gpu.chosen.device.nvml_index
         if code in DRIVER_GONE:
             if self._down_until_s is None:
                 self._down_until_s = now_s + RETRY_DRIVER_S
@@ -221,7 +219,7 @@ class Nvml:
     def _found_again(self, gpu: Gpu, *, alive: bool) -> None:
         if alive and gpu.lost_until_s is not None:
             gpu.lost_until_s = None
-            self.incidents.append(Incident("gpu_back", gpu.chosen.device.index))
+            self.incidents.append(Incident("gpu_back", gpu.chosen.device.nvml_index))
 
     def read_slow(self) -> dict[str, list[float | int | None]]:
         """Read limit, memory, clocks, temperature and throttle reasons, shape (gpus,) each."""
@@ -306,7 +304,7 @@ def _describe(index: int, handle: Any) -> Device:
     mig = (_quiet(pynvml.nvmlDeviceGetMigMode, handle) or [None])[0] == pynvml.NVML_DEVICE_MIG_ENABLE
     pci = _quiet(pynvml.nvmlDeviceGetPciInfo, handle)
     return Device(
-        index=index,
+        nvml_index=index,
         uuid=_text(pynvml.nvmlDeviceGetUUID(handle)),
         name=_text(pynvml.nvmlDeviceGetName(handle)),
         pci_bus_id=_text(pci.busId) if pci is not None else f"{index:08x}",

@@ -2,15 +2,14 @@
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from .lock import JOB_VARIABLE, Lock, acquire, job_key, local_rank, runtime_dir
 from .markers import MarkerInbox
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What the user asked for. `output` ends in a slash (or is a folder) for daily segments."""
 
     output: str
@@ -23,8 +22,7 @@ class Options:
     quiet: bool = False
 
 
-@dataclass(slots=True)
-class Post:
+class Post(NamedTuple):
     """This recorder's place on the host: the lock if it is the host's recorder, and the pipe for markers."""
 
     key: str

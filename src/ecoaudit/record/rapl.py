@@ -3,20 +3,19 @@
 import errno
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 POWERCAP = Path("/sys/class/powercap")
 FIX = "chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj /sys/class/powercap/intel-rapl:*:*/energy_uj (as root)"
 
 
-@dataclass(slots=True)
 class _Zone:
-    name: str
-    descriptor: int
-    range_uj: int | None
-    last_uj: int | None = None
-    wrapped_uj: int = 0
+    def __init__(self, name: str, descriptor: int, range_uj: int | None) -> None:
+        self.name = name
+        self.descriptor = descriptor
+        self.range_uj = range_uj
+        self.last_uj: int | None = None
+        self.wrapped_uj = 0
 
     def read_j(self) -> float | None:
         """Return the counter in joules with wraps added up; None when it cannot be read now."""

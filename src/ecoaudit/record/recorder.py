@@ -3,7 +3,7 @@
 import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .clock import Clock
 from .lines import SCHEMA, Json, encode, iso, joules, watts
@@ -22,8 +22,7 @@ SUSPENDED_S = 0.5
 SHARE_RULE = "compute slices of the job's MIG devices / compute slices of the GPU; energy and power are the whole GPU's"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Whose recording this is."""
 
     host: str
@@ -32,15 +31,22 @@ class Identity:
     interval_s: float
 
 
-@dataclass(slots=True)
 class Meters:
     """What is measured; `absent` says of each thing that is not, why not and what would change it."""
 
-    nvml: Nvml | None
-    rapl: Rapl | None = None
-    node: NodeMeter | None = None
-    inbox: MarkerInbox | None = None
-    absent: dict[str, str] = field(default_factory=dict)
+    def __init__(
+        self,
+        nvml: Nvml | None,
+        rapl: Rapl | None = None,
+        node: NodeMeter | None = None,
+        inbox: MarkerInbox | None = None,
+        absent: dict[str, str] | None = None,
+    ) -> None:
+        self.nvml = nvml
+        self.rapl = rapl
+        self.node = node
+        self.inbox = inbox
+        self.absent = absent or {}
 
 
 class Recorder:
@@ -135,7 +141,7 @@ class Recorder:
         slow = nvml.read_slow() if slow_due else {}
         spent_us = round((time.perf_counter() - started) * 1e6)
         for position in self._tally.add(now, reading.energy_mj, reading.average_mw):
-            self._event("counter_reset", nvml.gpus[position].chosen.device.index)
+            self._event("counter_reset", nvml.gpus[position].chosen.device.nvml_index)
         for incident in nvml.incidents:
             self._event(incident.name, incident.value, incident.attributes)
         nvml.incidents.clear()
@@ -259,7 +265,7 @@ class Recorder:
 def _describe(gpu: Gpu) -> dict[str, Json]:
     device = gpu.chosen.device
     described: dict[str, Json] = {
-        "index": device.index,
+        "index": device.nvml_index,
         "uuid": device.uuid,
         "name": device.name,
         "pci_bus_id": device.pci_bus_id,

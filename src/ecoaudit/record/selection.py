@@ -7,11 +7,10 @@ notes what it does not find.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class MigDevice:
+class MigDevice(NamedTuple):
     """A MIG compute instance: its UUID, ids and compute slices (None where the driver does not tell)."""
 
     uuid: str
@@ -20,11 +19,10 @@ class MigDevice:
     slices: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A GPU as the driver lists it; `index` is nvidia-smi's, `mig_slices` the compute slices of the whole GPU."""
+class Device(NamedTuple):
+    """A GPU as the driver lists it; `nvml_index` is nvidia-smi's, `mig_slices` the compute slices of the whole GPU."""
 
-    index: int
+    nvml_index: int
     uuid: str
     name: str
     pci_bus_id: str
@@ -33,8 +31,7 @@ class Device:
     mig_slices: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(NamedTuple):
     """A GPU to record, and the MIG devices of it that the job was given (empty: the whole GPU)."""
 
     device: Device
@@ -51,8 +48,7 @@ class Chosen:
         return round(min(sum(s for s in slices if s is not None) / self.device.mig_slices, 1.0), 4)
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """What was chosen, in PCI order, by what, with notes for the header; `reason` says why nothing was chosen."""
 
     chosen: tuple[Chosen, ...]
@@ -66,7 +62,7 @@ def select(devices: Sequence[Device], gpus: str | None, environ: Mapping[str, st
     """Resolve `--gpus` (`gpus`), else CUDA_VISIBLE_DEVICES of `environ`, else all GPUs."""
     in_pci_order = sorted(devices, key=lambda d: d.pci_bus_id.lower())
     if gpus is not None and gpus.strip().lower() != "all":
-        by_index = {str(d.index): d for d in devices}
+        by_index = {str(d.nvml_index): d for d in devices}
         return _resolve(in_pci_order, by_index, "--gpus", gpus, stop_at_invalid=False)
     visible = environ.get("CUDA_VISIBLE_DEVICES")
     if gpus is None and visible is not None:

@@ -4,6 +4,7 @@ A line that cannot be written is dropped, never waited for. Whatever opens a fil
 log, the next day's segment) asks for a header, so that every file restates all.
 """
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Callable
@@ -132,7 +133,8 @@ class Sink:
 
     def _close_file(self) -> None:
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            with contextlib.suppress(OSError):  # a full quota or a lost server may first be told of here
+                os.close(self._descriptor)
             self._descriptor = -1
         self.needs_header = True
 
