@@ -82,7 +82,7 @@ def read(file: LogFile, options: ReadOptions) -> list[MeterLog]:
             time_s=time[order],
             power_w=np.array(watts, dtype=np.float64)[order],
             stated=bool(stated) and len(times) == 1,
-            boundary=declared_side(side, file.path, options, account),
+            boundary=None if stated else declared_side(side, file.path, options, account),
             conversion_efficiency=efficiency,
             started_at_s=start,
             stopped_at_s=stop,

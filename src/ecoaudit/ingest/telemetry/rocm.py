@@ -19,7 +19,7 @@ FORMAT = FormatInfo(
     title="rocm-smi --json, amd-smi metric --json",
     reads="socket or average package power, energy accumulator, utilisation, cards",
     seen="rocm-smi 5 and 6 (average and current socket power), amd-smi 24 to 26 (lists, gpu_data, units)",
-    cannot_tell="times, unless a wrapper adds a timestamp (else one second a sample); an MI250X reads as one card of two",
+    cannot_tell="times, unless a wrapper adds them (else one second a sample); an MI250X reads as one card of two",
 )
 
 _CARD = re.compile(r"card(\d+)")

@@ -93,7 +93,7 @@ def _rows(text: str, number: int, run: _Run, account: Account) -> None:
             run.copies += bool(run.summary)
             run.summary = run.summary or row
         elif "loss" in row:
-            if run.rows and run.rows[-1][1] == row:
+            if run.rows and repr(run.rows[-1][1]) == repr(row):  # NaN equals itself here
                 run.copies += 1
                 continue
             account.records += 1

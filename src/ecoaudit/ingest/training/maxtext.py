@@ -19,13 +19,13 @@ FORMAT = FormatInfo(
     cannot_tell="the wall clock; total_weights counts the tokens that carry loss",
 )
 
-_NUMBER = r"(-?[\d.,]+(?:e[-+]?\d+)?|nan|inf)"
+_NUMBER = r"(-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?|nan|inf)"
 _WHOLE = re.compile(
     rf"completed step: (\d+), seconds: {_NUMBER}, TFLOP/s/device: {_NUMBER}, Tokens/s/device: {_NUMBER}"
     rf"(?:, total_weights: {_NUMBER})?(?:, loss: {_NUMBER})?"
 )
 _START = re.compile(r"completed step: \d+")
-_PARAMETERS = re.compile(r"[Nn]umber of model params[=:]? ?([\d.]+) billion")
+_PARAMETERS = re.compile(r"number (?:of model )?param(?:eter)?s?[=:]?\s*([\d.]+) billion", re.IGNORECASE)
 _DEVICES = re.compile(r"(?:Num_devices|num_devices|Number of devices)[:=] ?(\d+)")
 
 
@@ -48,7 +48,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
 
     for number, text, match in console.records(file, account, _WHOLE, _START, notice):
         try:
-            cells = [values.number(c.rstrip(",.")) if c else math.nan for c in match.groups()[1:]]
+            cells = [values.number(c) if c else math.nan for c in match.groups()[1:]]
         except ValueError as error:
             account.bad(number, text, str(error))
             continue
