@@ -33,6 +33,9 @@ _SAMPLES_AN_EPOCH = {
     "unet3d": 168,
     "dlrm_dcnv2": 4_195_197_692,
 }
+# unet3d submissions count epochs or cases under one key. Its rules stop at 10,000 epochs and evaluate first at 1,000
+# epochs (168,000 cases), so the size of the count tells which.
+_MOST_EPOCHS = 10_000
 _COUNTERS = ("samples_count", "epoch_num")
 
 
@@ -166,7 +169,7 @@ def _samples(metadata: dict[str, Any], benchmark: str | None, batch: float | Non
         if benchmark in _COUNTS_TOKENS and length:
             return count / length
         if name == "epoch_num" and benchmark in _SAMPLES_AN_EPOCH:
-            return count * _SAMPLES_AN_EPOCH[benchmark]
+            return count if count > _MOST_EPOCHS else float(round(count * _SAMPLES_AN_EPOCH[benchmark]))
         if name == "epoch_num" and benchmark != "bert":
             continue  # epochs of an unknown data set
         return count
