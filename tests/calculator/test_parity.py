@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from calculator.vectors import requests
 
+from calculator.vectors import requests
 from ecoaudit.estimate.engine import estimate
 from ecoaudit.estimate.paper import as_paper
 from ecoaudit.estimate.request import EstimateRequest
@@ -51,7 +51,7 @@ def test_table_1_agrees(open_page: Callable[..., Any]) -> None:
 def test_the_vectors_reach_every_branch() -> None:
     asked = requests(TABLES, VECTORS)
     keys = {key for one in asked for key in one}
-    assert keys == {name for name in EstimateRequest.__dataclass_fields__}
+    assert keys == set(EstimateRequest.__dataclass_fields__)
     for key, value in [("method", "lora"), ("method", "qlora"), ("precision", "fp8"), ("recompute", "full")]:
         assert any(one[key] == value for one in asked)
     found = [estimate(EstimateRequest(**one), TABLES) for one in asked]

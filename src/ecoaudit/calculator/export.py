@@ -13,9 +13,9 @@ from ecoaudit.calculator.constants import constants
 from ecoaudit.estimate import paper
 from ecoaudit.estimate.drivers import GROUPS, NODE_LINE
 from ecoaudit.estimate.mfu import LIKE_H100, default_model
-from ecoaudit.model.carbon import market_factor
+from ecoaudit.estimate.request import EstimateRequest
+from ecoaudit.estimate.site import resolve_site
 from ecoaudit.model.hardware import Boards, System
-from ecoaudit.model.inputs import Site
 from ecoaudit.model.utilisation import choose_line, seen
 from ecoaudit.reference import Tables
 from ecoaudit.reference.types import Citation, Cooling, Gpu, GpuPrice, GridFactor, ModelPreset, Node, PueFactor, Region
@@ -90,20 +90,18 @@ class _Export:
         return self.prices.add(record)
 
     def region(self, region: Region) -> Record:
-        pue = self.tables.pue(region.key)
-        market = market_factor(Site(grid=None, pue=pue, price=None, region=region))
+        gpu = self.tables.gpus()[0]
+        site = resolve_site(EstimateRequest(gpu=gpu.name, region=region.key), gpu, self.tables)
+        assert site.grid is not None, "every region has a grid zone"
         return {
             "key": region.key,
             "provider": region.provider,
             "place": region.location,
             "country": region.country,
             "zone": region.zone,
-            "grid": self.grid(self.tables.grid(region=region.key)),
-            "pue": self.pue(pue),
-            # The engine words the claim its own way; value and source are what is taken over.
-            "market": market.g_per_kwh if market else None,
-            "market_kind": region.cfe_kind,
-            "market_cite": self.cite(market.citation) if market else None,
+            "grid": self.grid(site.grid),
+            "pue": self.pue(site.pue),
+            "market": self.grid(site.market) if site.market else None,
             "cite": self.cite(region.citation),
         }
 

@@ -1,7 +1,7 @@
 // Small charts in SVG, drawn at the width they are given so that text keeps its size. Each has its figures as a table.
 
-const TEXT = 13;
-const textWidth = (text) => text.length * TEXT * 0.54;
+const GLYPH = 7.4; // mean width of a glyph at 13 px, on the wide side
+const textWidth = (text) => text.length * GLYPH;
 
 function frame(width, height, title, ...children) {
   return s("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": title }, ...children);
@@ -27,6 +27,12 @@ function figure(title, drawing, head, rows) {
   );
 }
 
+/** A text cut to a width, with an ellipsis. */
+function cut(text, width) {
+  const room = Math.floor(width / GLYPH);
+  return text.length <= room ? text : `${text.slice(0, Math.max(4, room - 1)).replace(/[ ,(]+$/, "")}…`;
+}
+
 /** Horizontal bars from zero: rows `{ label, value, low, high, text, strong }`; a line shows the 90 % range. */
 function bars(width, title, rows) {
   const narrow = width < 460;
@@ -41,7 +47,7 @@ function bars(width, title, rows) {
     const middle = top + 8;
     const ranged = row.high !== undefined && row.high > row.low;
     return [
-      s("text", { x: narrow ? 0 : labels - 10, y: narrow ? top - 5 : middle + 4.5, "text-anchor": narrow ? "start" : "end", class: row.strong ? "strong" : "" }, row.label),
+      s("text", { x: narrow ? 0 : labels - 10, y: narrow ? top - 5 : middle + 4.5, "text-anchor": narrow ? "start" : "end", class: row.strong ? "strong" : "" }, cut(row.label, narrow ? width : labels - 10), s("title", {}, row.label)),
       s("rect", { x: labels, y: top, width: Math.max(1, x(row.value) - labels), height: 16, rx: 2, class: row.strong ? "bar strong" : "bar" }),
       ranged ? s("line", { x1: x(row.low), x2: x(row.high), y1: middle, y2: middle, class: "range" }) : null,
       s("text", { x: x(row.high ?? row.value) + 8, y: middle + 4.5, class: row.strong ? "strong value" : "value" }, row.text),
@@ -73,7 +79,7 @@ function ticks(low, high) {
   return found.length > 6 ? found.filter((value) => /^1/.test(value.toExponential())) : found;
 }
 
-/** Points `{ label, x, y, chosen, partial }` on logarithmic axes; those that nothing beats on both are joined. */
+/** Points `{ label, x, y, chosen, partial }` on logarithmic axes; of those not `partial` the ones that none beats on both are joined. */
 function scatter(width, title, points, unitX, unitY) {
   const height = Math.min(380, Math.max(260, width * 0.55));
   const [left, right, top, bottom] = [64, 18, 14, 44];
@@ -83,7 +89,7 @@ function scatter(width, title, points, unitX, unitY) {
   const px = (x) => left + ((width - left - right) * Math.log(x / lowX)) / Math.log(highX / lowX);
   const py = (y) => height - bottom - ((height - top - bottom) * Math.log(y / lowY)) / Math.log(highY / lowY);
   const label = (value, unit) => show({ value, unit });
-  const best = paretoFront(points);
+  const best = paretoFront(points.filter(({ partial }) => !partial));
   const grid = [
     ...ticks(lowX, highX).flatMap((x) => [
       s("line", { x1: px(x), x2: px(x), y1: top, y2: height - bottom, class: "grid" }),

@@ -37,7 +37,7 @@ function leversSection({ request, found }) {
     h("p", { class: "hint" }, "Each lever turned alone, recomputed by the engine; grids only against grids of the same basis."),
     picker("Halve", METRIC_OPTIONS.filter(([key]) => METRICS[key].of(found)), metric, (key) => choosing({ metric: key })),
     rows.length
-      ? h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "What would halve it" }, h("table", {}, h("thead", {}, h("tr", {}, ...head.map((text, i) => h(text ? "th" : "td", { scope: text ? "col" : null, class: i === 2 || i === 3 ? "num" : "" }, text)))), h("tbody", {}, ...rows)))
+      ? h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "What would halve it" }, h("table", { class: "stack" }, h("thead", {}, h("tr", {}, ...head.map((text, i) => h(text ? "th" : "td", { scope: text ? "col" : null, class: i === 2 || i === 3 ? "num" : "" }, text)))), h("tbody", {}, ...rows)))
       : h("p", {}, "No lever lowers this figure."),
   );
 }

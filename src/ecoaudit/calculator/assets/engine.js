@@ -409,6 +409,7 @@ const gridFactor = (grid) => factor(`grid intensity ${grid.zone} ${grid.basis}`,
 function gridIntensity(grid, notes) {
   if (!grid) {
     notes.missing("carbon.operational", "no grid intensity: give --region, --zone or --intensity");
+    notes.missing("carbon.intensity", "no region, zone or intensity is given");
     return null;
   }
   notes.cite("grid intensity", `${general(grid.g)} g/kWh, ${grid.basis}, ${grid.name}`, grid.citation);
@@ -446,11 +447,9 @@ function planCarbon(headline, site, gpu, gpuHours, work, notes) {
   let market = null;
   let contract = null;
   if (region && region.market !== null) {
-    const name = `${region.provider}, ${region.market_kind ?? "annual matching"}`;
-    const g = region.market;
-    contract = { zone: region.zone, name, g, low: g, high: g, basis: "as given" };
+    contract = DATA.grids[region.market];
     market = kwh.times(gridFactor(contract)).over(1000);
-    notes.cite("market-based intensity", `${general(g)} g/kWh, ${name}`, citation(region.market_cite));
+    notes.cite("market-based intensity", `${general(contract.g)} g/kWh, ${contract.name}`, citation(contract.cite));
   } else {
     notes.missing("carbon.market_based", "no contractual (market-based) factor is known for this place");
   }

@@ -54,6 +54,7 @@ const app = {
   replace(scenarios) {
     this.state = { scenarios: scenarios.map(({ name, request }) => ({ name, request: tidy(request) })), selected: 1 };
     this.draw();
+    drawChoices();
     document.getElementById("compare").scrollIntoView();
   },
 

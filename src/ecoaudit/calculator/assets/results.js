@@ -1,12 +1,14 @@
 // The result of the selected scenario: main figures, every figure, what it rests on, where energy goes, what is unsure.
 
 function card(name, quantity, extra, first, reason) {
-  const range = quantity && quantity.low !== quantity.high ? `${showRange(quantity)}, 90 %` : "";
+  const range = quantity && quantity.low !== quantity.high ? `90\u00a0%: ${showRange(quantity)}` : "";
+  // The card's name is the unit of GPU-hours already.
+  const text = quantity?.unit === "GPU-h" ? amount(quantity.value) : show(quantity);
   return h(
     "div",
     { class: first ? "card first" : "card" },
     h("h2", {}, name),
-    h("p", { class: quantity ? "value" : "value unknown" }, show(quantity)),
+    h("p", { class: quantity ? "value" : "value unknown" }, text),
     h("p", { class: "interval" }, quantity ? range : reason),
     h("p", { class: "where" }, ...[extra].flat()),
   );
@@ -56,7 +58,7 @@ function resultTable(found) {
       { class: "scroll", tabindex: "0", role: "group", "aria-label": "Every figure" },
       h(
         "table",
-        {},
+        { class: "stack" },
         h("thead", {}, h("tr", {}, ...head.map((text, i) => h("th", { scope: "col", class: i === 1 || i === 2 ? "num" : "" }, text)))),
         h("tbody", {}, ...resultRows(found).map(row)),
       ),
@@ -64,8 +66,19 @@ function resultTable(found) {
   );
 }
 
+/** Options of the command as the form names them. */
+const FIELD_NAMES = {
+  "--network-power-w": "network power under More",
+  "--host-power-w": "host power under More",
+  "--sequence-length": "sequence length under More",
+  "--region, --zone or --intensity": "a region, a zone or an intensity",
+  "--pue": "PUE under More",
+  "--gpus": "the number of GPUs",
+};
+const onPage = (text) => Object.entries(FIELD_NAMES).reduce((now, [option, name]) => now.replace(option, name), text);
+
 function warningsSection(found) {
-  const notes = found.warnings.filter((text) => !text.startsWith("L3 is not known"));
+  const notes = found.warnings.map(onPage);
   if (!notes.length) return null;
   return h("section", { "aria-labelledby": "notes" }, h("h2", { id: "notes" }, "What this rests on"), h("ul", { class: "notes" }, ...notes.map((text) => h("li", {}, text))));
 }
