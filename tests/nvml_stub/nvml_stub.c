@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 typedef int nvmlReturn_t;
 enum { OK = 0, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, DRIVER_NOT_LOADED = 9 };
@@ -70,7 +71,8 @@ static struct gpu gpus[MAX_GPUS];
 static struct fault faults[MAX_FAULTS];
 static int gpu_count, fault_count, initialised;
 static double driver_off_from = -1, driver_off_until = -1, started, fixed_time = -1, clock_scale = 1;
-static char driver_version[80];
+static char driver_version[80], hang_call[64];
+static double hang_from;
 static long call_count;
 
 static double machine_time(void) {
@@ -98,6 +100,7 @@ static void apply_line(char *line) {
         sscanf(rest, "%79s", driver_version);
         return;
     }
+    if (!strcmp(word, "hang") && sscanf(rest, "%63s %lf", hang_call, &hang_from) == 2) return; /* hang CALL FROM */
     if (!strcmp(word, "driver_off") && sscanf(rest, "%lf %lf", &driver_off_from, &driver_off_until) == 2) return;
     if (!strcmp(word, "fail") && fault_count < MAX_FAULTS) { /* fail CALL GPU CODE FROM UNTIL */
         struct fault *f = &faults[fault_count];
@@ -131,7 +134,7 @@ static void apply_line(char *line) {
 void nvmlStubConfigure(const char *path) {
     char line[512];
     memset(gpus, 0, sizeof gpus);
-    gpu_count = 1, fault_count = 0, driver_off_from = driver_off_until = -1, fixed_time = -1, started = machine_time();
+    gpu_count = 1, fault_count = 0, hang_call[0] = 0, driver_off_from = driver_off_until = -1, fixed_time = -1, started = machine_time();
     strcpy(driver_version, "580.95.05");
     for (int i = 0; i < MAX_GPUS; i++) {
         snprintf(gpus[i].name, sizeof gpus[i].name, "NVIDIA H100 80GB HBM3");
@@ -183,6 +186,7 @@ static long long average(struct gpu *g, double t) {
 static nvmlReturn_t check(const char *call, struct gpu *g) {
     double t = now();
     call_count++;
+    if (hang_call[0] && !strcmp(hang_call, call) && t >= hang_from) sleep(3600);
     if (!initialised) return UNINITIALIZED;
     if (driver_off_from >= 0 && t >= driver_off_from && t < driver_off_until) return DRIVER_NOT_LOADED;
     if (g && (g < gpus || g >= gpus + gpu_count)) return INVALID_ARGUMENT;

@@ -61,8 +61,7 @@ class Machine:
             command,
             cwd=self.folder,
             env=self.environ(**(env or {})),
-            text=True,
-            **({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | popen),
+            **({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | popen),
         )
 
     def run(self, *arguments: str, env: dict[str, str] | None = None, **popen: Any) -> tuple[int, str, str]:

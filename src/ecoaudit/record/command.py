@@ -28,7 +28,7 @@ FORWARDED = (
     signal.SIGALRM,
     signal.SIGCONT,
 )
-FINISH_S = 5.0
+FINISH_S = 3.0
 _NOTE = struct.Struct("=id")
 _NOTE_FRESH_S = 1.0
 _NOTE_WAIT_S = 0.05

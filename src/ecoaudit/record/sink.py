@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .compress import start_compressor
 
-RETRY_S = 5.0
+RETRY_S = 2.0
 
 Target = Callable[[float], Path]
 """Gives the file that a line at a wall time belongs to."""
