@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ecoaudit.ingest import values
 from ecoaudit.ingest.files import LogFile
 from ecoaudit.ingest.lines import Account, console_lines
 
@@ -34,7 +35,7 @@ def entries(file: LogFile, account: Account) -> Iterator[Entry]:
             following = text.find(MARK, position + len(MARK))
             try:
                 entry = _entry(number, text, brace)
-            except (ValueError, RecursionError) as error:
+            except (ValueError, RecursionError, OverflowError) as error:
                 account.bad(number, text[position:], str(error))
             else:
                 account.records += 1
@@ -49,13 +50,12 @@ def _entry(number: int, text: str, brace: int) -> Entry:
         data, _ = _DECODER.raw_decode(text, brace)
     except json.JSONDecodeError as error:
         raise ValueError(f"cut or not JSON: {error.msg}") from error
-    time_ms, key = data.get("time_ms"), data.get("key")
-    if isinstance(time_ms, bool) or not isinstance(time_ms, int | float) or not isinstance(key, str):
-        raise ValueError("time_ms or key is missing")  # noqa: TRY004 - a bad line, not a bad call
+    time_ms, key = values.real(data.get("time_ms")), data.get("key")
+    time_s = values.clock_s(time_ms / 1000.0)
+    if math.isnan(time_s) or not isinstance(key, str):
+        raise ValueError("time_ms or key is missing or impossible")
     metadata = data.get("metadata")
-    return Entry(
-        number, float(time_ms) / 1000.0, key, data.get("value"), metadata if isinstance(metadata, dict) else {}
-    )
+    return Entry(number, time_s, key, data.get("value"), metadata if isinstance(metadata, dict) else {})
 
 
 def numeric(value: Any) -> float | None:
@@ -64,6 +64,6 @@ def numeric(value: Any) -> float | None:
         return None
     try:
         out = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return out if math.isfinite(out) else None

@@ -30,7 +30,12 @@ def split_unit(text: str) -> tuple[float, str]:
     match = _NUMBER.fullmatch(text)
     if match is None:
         raise ValueError(f"not a number: {text.strip()[:40]!r}")
-    return float(match[1].replace(",", "").replace("_", "")), match[2]
+    value = float(match[1].replace(",", "").replace("_", ""))
+    return (value if math.isfinite(value) else _too_large(text)), match[2]
+
+
+def _too_large(text: str) -> float:
+    raise ValueError(f"number too large: {text.strip()[:40]!r}")
 
 
 def number(text: str) -> float:
@@ -41,10 +46,10 @@ def number(text: str) -> float:
     if is_missing(text):
         return math.nan
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        pass
-    return split_unit(text)[0]
+        return split_unit(text)[0]
+    return value if math.isfinite(value) or not any(c.isdigit() for c in text) else _too_large(text)
 
 
 def power_w(text: str, *, unit: str = "w") -> float:
@@ -56,6 +61,48 @@ def power_w(text: str, *, unit: str = "w") -> float:
     if factor is None:
         raise ValueError(f"not a power: {text.strip()[:40]!r}")
     return value * factor
+
+
+def real(value: object) -> float:
+    """Return a number of decoded JSON as float; NaN for anything else, and for integers beyond a float."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
+
+
+def whole(value: float | None) -> int | None:
+    """Return a count as int; None for none, NaN, infinity and what is too large to be a count."""
+    return int(value) if value is not None and abs(value) < 1e15 else None
+
+
+def step_number(text: str) -> int:
+    """Return a step; `ValueError` when there can be no such step."""
+    number_ = int(text)
+    if abs(number_) > 10**12:
+        raise ValueError(f"not a step: {text[:40]}")
+    return number_
+
+
+def is_index(text: str | None) -> bool:
+    """Return whether a cell can be a GPU's index."""
+    return text is not None and text.isascii() and text.isdigit() and len(text) <= 4
+
+
+def gpu_index(text: str | int) -> int:
+    """Return a GPU's index in its node; `ValueError` when no node has so many."""
+    index = int(text)
+    if not 0 <= index < 1024:
+        raise ValueError(f"not a GPU index: {str(text)[:40]}")
+    return index
+
+
+def clock_s(value: object) -> float:
+    """Return Unix seconds of decoded JSON; NaN for what can be no time (before 1990, after 2286)."""
+    seconds = real(value)
+    return seconds if 6.3e8 <= seconds < 1e10 else math.nan
 
 
 def scaled(text: str) -> float:

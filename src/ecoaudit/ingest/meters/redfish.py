@@ -84,7 +84,7 @@ def _watts(node: dict[str, Any]) -> float | None:
     if value is None and _METRIC.search(identity):
         value = node.get("MetricValue")
     try:
-        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
+        number = float(value) if isinstance(value, str) else values.real(value)
     except ValueError:
         return None
     return number if math.isfinite(number) else None

@@ -107,6 +107,8 @@ def _row(row: dict[str, str]) -> _Row:
     if not nodes.isdigit():
         match = re.search(r"\bnode=(\d+)", row.get("AllocTRES", ""))
         nodes = match[1] if match else "0"
+    if len(nodes) > 6:
+        raise ValueError("not a number of nodes")
     return _Row(job, step, energy, start, elapsed, int(nodes))
 
 

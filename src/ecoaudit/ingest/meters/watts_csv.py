@@ -28,7 +28,7 @@ _WATTS = re.compile(
     r"power[_ ]?(?:w|watts?|kw|mw)|input[_ ]?power|wall[_ ]?power|outlet[_ ]?power|apower)(?:_(?:w|kw|mw|watts?))?",
     re.IGNORECASE,
 )
-_GPU = re.compile(r"gpu[_ -]?(\d+)(?:[_ -]?(?:power(?:[_ .]?draw)?)?(?:[_ -]?(?:w|watts?|mw))?)?", re.IGNORECASE)
+_GPU = re.compile(r"gpu[_ -]?(\d{1,3})(?:[_ -]?(?:power(?:[_ .]?draw)?)?(?:[_ -]?(?:w|watts?|mw))?)?", re.IGNORECASE)
 _UNIT = re.compile(r"\s*[\[(]\s*([a-z]+)\s*[\])]\s*$", re.IGNORECASE)
 
 

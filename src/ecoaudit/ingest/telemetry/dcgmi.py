@@ -65,7 +65,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
             power, energy, util = _value(row, tuple(_POWER)), _value(row, _ENERGY), _value(row, _UTIL[:1])
             if math.isnan(util):
                 util = 100.0 * _value(row, _UTIL[1:])
-            gpu = int(match["id"])
+            gpu = values.gpu_index(match["id"])
             if gpu in seen or tick < 0:
                 tick += 1
                 seen.clear()

@@ -52,7 +52,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
             continue
         row = dict(zip(names, cells, strict=True))
         try:
-            gpu = int(row["gpu"])
+            gpu = values.gpu_index(row["gpu"])
             power, util = (values.number(row.get(n, "-")) for n in ("pwr", "sm"))
             if gpu in seen or tick < 0:
                 tick += 1
@@ -62,8 +62,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
             if "date" in row:
                 time_s, clock = values.parse_time(f"{row['date']} {row['time']}")[0], "naive"
             elif "time" in row:
-                hours, minutes, seconds = (int(part) for part in row["time"].split(":"))
-                of_day = hours * 3600.0 + minutes * 60.0 + seconds
+                of_day = _of_day(row["time"])
                 day += _DAY_S if of_day < last_clock - _DAY_S / 2 else 0.0
                 last_clock = of_day
                 time_s = day + of_day
@@ -77,3 +76,10 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
     elif clock == "none":
         account.warn("dmon printed no dates: times count from midnight of an unknown day")
     return [telemetry(file, FORMAT.format, account, readings, options, clock=clock, same_tick_s=0.5)]
+
+
+def _of_day(text: str) -> float:
+    match = re.fullmatch(r"(\d\d?):(\d\d):(\d\d)", text)
+    if match is None:
+        raise ValueError(f"not a time of day: {text[:20]}")
+    return int(match[1]) * 3600.0 + int(match[2]) * 60.0 + int(match[3])

@@ -59,7 +59,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
     for sample in objects(text, account):
         try:
             time_s, naive = values.parse_time(str(sample["query_time"]))
-            gpus = [(int(g["index"]), g) for g in sample["gpus"]]
+            gpus = [(values.gpu_index(g["index"]), g) for g in sample["gpus"]]
         except (ValueError, KeyError, TypeError) as error:
             account.bad(0, str(sample)[:120], f"not a sample: {error}")
             continue
@@ -87,5 +87,4 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
 
 
 def _number(gpu: dict[str, Any], key: str) -> float:
-    value = gpu.get(key)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    return values.real(gpu.get(key))

@@ -201,7 +201,7 @@ def _identity(layout: _Layout, cells: list[str]) -> Hashable:
     for name in ("uuid", "index", "bus"):
         text = layout.get(cells, name)
         if text is not None and not values.is_missing(text):
-            return int(text) if name == "index" and text.isdigit() else text
+            return int(text) if name == "index" and values.is_index(text) else text
     return None
 
 
@@ -210,7 +210,7 @@ def _info(layout: _Layout, cells: list[str]) -> GpuInfo:
     index = layout.get(cells, "index")
     name = layout.get(cells, "name")
     return GpuInfo(
-        index=int(index) if index is not None and index.isdigit() else None,
+        index=int(index) if index is not None and values.is_index(index) else None,
         uuid=layout.get(cells, "uuid"),
         name=name if name and not values.is_missing(name) else None,
         power_limit_w=_quiet(layout, cells, "limit"),

@@ -48,7 +48,10 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
         elif match := _MODEL.match(text):
             model = model or match[1]
         elif samples and (match := _POWER.match(text)):
-            samples[-1][2].setdefault(match[1], values.power_w(f"{match[2]} {match[3]}"))
+            try:
+                samples[-1][2].setdefault(match[1], values.power_w(f"{match[2]} {match[3]}"))
+            except ValueError as error:
+                account.bad(number, text, str(error))
         elif samples and (match := _ACTIVE.match(text)):
             samples[-1][2].setdefault("active", float(match[1]))
     host: list[float] = []

@@ -66,7 +66,7 @@ class _Node:
         self.info.setdefault(
             key,
             GpuInfo(
-                index=int(index) if index.isdigit() else None,
+                index=int(index) if values.is_index(index) else None,
                 uuid=labels.get("UUID") or labels.get("uuid"),
                 name=labels.get("modelName") or labels.get("name"),
             ),
@@ -130,7 +130,7 @@ def _json(file: LogFile, account: Account, nodes: dict[str | None, _Node]) -> No
             account.warn("series without a name (behind rate, sum or avg) were left out")
             continue
         pairs = series.get("values") or [series.get("value")]
-        good = [p for p in pairs if isinstance(p, list) and len(p) == 2 and isinstance(p[0], int | float)]
+        good = [p for p in pairs if isinstance(p, list) and len(p) == 2 and values.clock_s(p[0]) > 0]
         account.bad_lines += len(pairs) - len(good)
         labels = {str(k): str(v) for k, v in metric.items()}
         _take(labels, str(name), ((float(t), str(v)) for t, v in good), account, nodes)

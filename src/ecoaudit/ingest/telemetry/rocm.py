@@ -22,7 +22,7 @@ FORMAT = FormatInfo(
     cannot_tell="times, unless a wrapper adds them (else one second a sample); an MI250X reads as one card of two",
 )
 
-_CARD = re.compile(r"card(\d+)")
+_CARD = re.compile(r"card(\d{1,3})")
 _POWER = re.compile(r"(?:Current Socket|Average) Graphics Package Power \(W\)|(?:Current|Average)\b.* Power \(W\)")
 _ENERGY = re.compile(r"Accumulated Energy \(uJ\)")
 _TIME_KEYS = ("timestamp", "time", "ts", "datetime", "date")
@@ -104,7 +104,7 @@ def _cards(value: Any, time_s: float, readings: Readings) -> None:
                 _rocm(int(match[1]), card, time_s, readings)
     holder = value.get("gpu_data") if isinstance(value, dict) else value
     for gpu in holder if isinstance(holder, list) else ():
-        if isinstance(gpu, dict) and isinstance(gpu.get("gpu"), int):
+        if isinstance(gpu, dict) and isinstance(gpu.get("gpu"), int) and 0 <= gpu["gpu"] < 1024:
             _amd(gpu, time_s, readings)
 
 

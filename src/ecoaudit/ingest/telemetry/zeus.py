@@ -20,7 +20,7 @@ FORMAT = FormatInfo(
     cannot_tell="power over time, energy between the windows, host energy, the clock of old versions",
 )
 
-_GPU = re.compile(r"gpu(\d+)_energy")
+_GPU = re.compile(r"gpu(\d{1,3})_energy")
 
 
 def sniff(head: Head) -> str | None:

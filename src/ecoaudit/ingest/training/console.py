@@ -30,7 +30,10 @@ def records(
         begun = sum(1 for _ in start.finditer(text))
         if not begun:
             if other is not None:
-                other(text)
+                try:
+                    other(text)
+                except (ValueError, OverflowError) as error:
+                    account.bad(number, text, str(error))
             continue
         found = 0
         for match in whole.finditer(text):

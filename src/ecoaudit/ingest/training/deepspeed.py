@@ -152,7 +152,7 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
         account,
         clock=clock,
         params=values.scaled(params) if params else None,
-        global_batch_size=int(batch) if batch else None,
+        global_batch_size=values.whole(batch),
         world_size=int(float(world)) if world else None,
         precision={"bfloat16": "bf16", "fp16": "fp16"}.get(state.facts.get("precision", "")),
         throughput_samples_per_s=console.steady(state.rates),

@@ -21,7 +21,7 @@ FORMAT = FormatInfo(
 
 _START = re.compile(r"\{\s*'(?:loss|eval_loss|train_runtime|grad_norm|train_loss)'\s*:")
 _PAIR = re.compile(r"'([^'\n]+)'\s*:\s*'?(-?(?:\d[\d,]*\.?\d*(?:[eE][-+]?\d+)?|nan|inf|NaN|Infinity))'?\s*(?=[,}])")
-_BAR = re.compile(r"(\d+)/(\d+) \[(\d+:)?(\d+):(\d\d)<")
+_BAR = re.compile(r"(\d{1,12})/(\d{1,12}) \[(\d+:)?(\d+):(\d\d)<")
 _WRAP_LINES = 40
 _FACTS = {
     "Num examples": "examples",
@@ -30,7 +30,7 @@ _FACTS = {
     "Total train batch size (w. parallel, distributed & accumulation)": "batch",
     "Number of trainable parameters": "params",
 }
-_FACT = re.compile(r"(" + "|".join(re.escape(k) for k in _FACTS) + r") = ([\d,]+)")
+_FACT = re.compile(r"(" + "|".join(re.escape(k) for k in _FACTS) + r") = ([\d,]{1,20})")
 
 
 def sniff(head: Head) -> str | None:
@@ -80,13 +80,18 @@ def _notice(text: str, run: _Run) -> None:
         run.facts.setdefault(_FACTS[match[1]], values.number(match[2]))
 
 
+def _number(text: str) -> float:
+    return values.number(text) if any(c.isdigit() for c in text) else float(text.lower())
+
+
 def _rows(text: str, number: int, run: _Run, account: Account) -> None:
     for match in _START.finditer(text):
         end = text.find("}", match.start())
-        row = {
-            key: values.number(value) if value[-1].isdigit() or value[-1] == "." else float(value.lower())
-            for key, value in _PAIR.findall(text[match.start() : end + 1])
-        }
+        try:
+            row = {key: _number(value) for key, value in _PAIR.findall(text[match.start() : end + 1])}
+        except ValueError as error:
+            account.bad(number, text[match.start() :], str(error))
+            continue
         if not row:
             account.bad(number, text[match.start() :], "a dict without numbers")
         elif "train_runtime" in row:
@@ -110,7 +115,7 @@ def _log(file: LogFile, account: Account, run: _Run) -> TrainingLog:
             step = row["epoch"] / epochs * total
         elif bar is not None:
             step = bar
-        if step is not None:
+        if step is not None and math.isfinite(step):
             tokens = row.get("num_input_tokens_seen") or row.get("tokens/total") or math.nan
             steps.add(round(step), loss=row["loss"], tokens=tokens)
     if run.rows and not steps.step:

@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 from ecoaudit.errors import EcoauditError
+from ecoaudit.ingest import values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
@@ -125,7 +126,7 @@ def _samples(summary: dict[str, Any], runtime: float | None, state: dict[str, An
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    return values.real(value)
 
 
 def _positive(value: Any) -> float | None:

@@ -77,7 +77,8 @@ def _console(file: LogFile, account: Account, steps: Steps, facts: dict[str, str
         g = match.groups()
         iteration, step, loss, time_ms, done = g[1:6] if g[1] is not None else g[6:11]
         try:
-            between = max(int(iteration) - last_iteration, 1) if last_iteration else 1
+            between = max(values.step_number(iteration) - last_iteration, 1) if last_iteration else 1
+            number_of_step = values.step_number(step)
             duration = float(time_ms) / 1000.0
             value = float(loss)
         except ValueError as error:
@@ -87,9 +88,9 @@ def _console(file: LogFile, account: Account, steps: Steps, facts: dict[str, str
         last_iteration = int(iteration)
         spent += duration * between
         runtime += duration * between
-        if done and (not steps.step or steps.step[-1] != int(step)):
-            since = int(step) - steps.step[-1] if steps.step else 1
-            steps.add(int(step), duration_s=spent / max(since, 1), loss=value, rank=rank_of(text))
+        if done and (not steps.step or steps.step[-1] != number_of_step):
+            since = number_of_step - steps.step[-1] if steps.step else 1
+            steps.add(number_of_step, duration_s=spent / max(since, 1), loss=value, rank=rank_of(text))
             spent = 0.0
         elif not done and not steps.step:
             continue
@@ -111,7 +112,7 @@ def _csv(file: LogFile, names: list[str], account: Account, steps: Steps) -> Non
             tokens = values.number(row["total_tokens"])
             loss = values.number(row.get("loss", ""))
             duration = values.number(row["iter_time"])
-        except (ValueError, OverflowError) as error:
+        except (ValueError, KeyError, OverflowError) as error:
             account.bad(number, text, str(error))
             continue
         account.records += 1
@@ -119,5 +120,5 @@ def _csv(file: LogFile, names: list[str], account: Account, steps: Steps) -> Non
             step,
             tokens=tokens,
             loss=None if math.isnan(loss) and not row.get("loss") else loss,
-            duration_s=duration if row.get("step", "") in ("", row["iter"]) else math.nan,
+            duration_s=duration if row.get("step", "") in ("", row.get("iter", "")) else math.nan,
         )

@@ -5,6 +5,7 @@ import math
 import re
 from typing import Any
 
+from ecoaudit.ingest import values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
@@ -43,7 +44,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
             continue
         try:
             row = json.loads(text)
-            step = int(row["current_steps"])
+            step = values.step_number(row["current_steps"])
         except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
             account.bad(number, text, "cut or not a row")
             continue
@@ -55,14 +56,14 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
         duration = math.nan
         if elapsed is not None and step > last_step and elapsed >= (last_time or 0.0):
             duration = (elapsed - (last_time or 0.0)) / (step - last_step)
-        steps.add(step, loss=float(row["loss"]), duration_s=duration, tokens=_tokens(row))
+        steps.add(step, loss=values.real(row["loss"]), duration_s=duration, tokens=_tokens(row))
         last_time, last_step = elapsed, step
     return [steps.log(file, FORMAT.format, "LLaMA-Factory", account, runtime_s=runtime)]
 
 
 def _tokens(row: dict[str, Any]) -> float:
-    value = row.get("total_tokens")
-    return float(value) if isinstance(value, int | float) and value > 0 else math.nan
+    value = values.real(row.get("total_tokens"))
+    return value if value > 0 else math.nan
 
 
 def _seconds(text: object) -> float | None:

@@ -75,10 +75,10 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
             FORMAT.format,
             "llm.c",
             account,
-            sequence_length=int(length) if length else None,
+            sequence_length=values.whole(length),
             tokens_per_sample=length,
             samples=steps.total(steps.tokens) / length if batch and length and len(steps) else None,  # type: ignore[operator]
-            global_batch_size=int(batch / length) if batch and length else None,
+            global_batch_size=values.whole(batch / length if batch and length else None),
             params=_fact(facts, "num_parameters"),
             world_size=int(_fact(facts, "num_processes") or 0) or None,
             precision=(facts.get("precision") or facts.get("number format") or "").lower() or None,

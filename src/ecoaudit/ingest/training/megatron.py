@@ -27,7 +27,7 @@ _STAMP = re.compile(r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?)[^\]]*\][^\[
 _FIELD = re.compile(r"\s*([^:|]+?)\s*:\s*([^|]*?)\s*(?=\||$)")
 _ARGUMENT = re.compile(r"^\s*(?:\[\S+\]:?\s*)?(\w+)\s\.{3,}\s(\S.*?)\s*$")
 _DATETIME = re.compile(r"\[([a-z ]+)\] datetime: (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?)")
-_PARAMETERS = re.compile(r"number of parameters on .*?rank \((\d+), ?(\d+)\)\s*:?\s*(\d+)")
+_PARAMETERS = re.compile(r"number of parameters on .*?rank \((\d+), ?(\d+)\)\s*:?\s*(\d{1,15})\b")
 _UNIT = {"ms": 1e-3, "s": 1.0}
 _PRECISION = {"torch.bfloat16": "bf16", "torch.float16": "fp16", "torch.half": "fp16", "torch.float32": "fp32"}
 
@@ -67,7 +67,10 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
         account.lines += 1
         starts = [m.start() for m in _ITERATION.finditer(text)]
         if not starts:
-            _remember(text, state)
+            try:
+                _remember(text, state)
+            except ValueError as error:
+                account.bad(number, text, str(error))
             continue
         for begin, end in zip(starts, [*starts[1:], len(text)], strict=True):
             _iteration(text[:begin], text[begin:end], number, steps, state, account)
@@ -115,7 +118,10 @@ def _iteration(before: str, text: str, number: int, steps: Steps, state: _State,
     state.stamped |= stamp is not None
     if added:
         account.records += 1
-        _collect(fields, duration, state)
+        try:
+            _collect(fields, duration, state)
+        except ValueError as error:
+            account.bad(number, text, str(error))
 
 
 def _duration(fields: dict[str, str]) -> float | None:
@@ -193,10 +199,10 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
         account,
         clock=clock,
         params=float(sum(state.parameters.values())) if len(state.parameters) == pieces else None,
-        sequence_length=int(length) if length and not math.isnan(length) else None,
+        sequence_length=values.whole(length),
         tokens_per_sample=length if length and not math.isnan(length) else None,
-        global_batch_size=int(batch) if batch else None,
-        world_size=int(world) if world else None,
+        global_batch_size=values.whole(batch),
+        world_size=values.whole(world),
         precision=_PRECISION.get(state.arguments.get("params_dtype", "")),
         tflops_per_gpu=_mean(state.tflops),
         flops_kind=kind if state.tflops else None,

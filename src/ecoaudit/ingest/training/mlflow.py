@@ -14,6 +14,7 @@ from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import FormatInfo, GpuInfo, ReadOptions, Record, Source, Telemetry
 from ecoaudit.ingest.telemetry.frame import Readings, frame
 from ecoaudit.ingest.training.scalars import Row, training_log
+from ecoaudit.ingest.values import clock_s, epoch, real
 
 FORMAT = FormatInfo(
     format="mlflow",
@@ -24,7 +25,7 @@ FORMAT = FormatInfo(
     cannot_tell="tokens and samples unless a metric's name says so; which of the node's GPUs belong to the run",
 )
 
-_SYSTEM = re.compile(r"system/gpu_(\d+)_(power_usage_watts|utilization_percentage)")
+_SYSTEM = re.compile(r"system/gpu_(\d{1,3})_(power_usage_watts|utilization_percentage)")
 _DELETED = "deleted"
 _STATUS = {3: "success", 4: "aborted", 5: "aborted", "FINISHED": "success", "FAILED": "aborted", "KILLED": "aborted"}
 
@@ -103,7 +104,7 @@ def _metric(path: Path, account: Account) -> list[tuple[float, float, int]]:
             continue
         cells = text.split()
         try:
-            row = (float(cells[0]) / 1000.0, float(cells[1]), int(cells[2]) if len(cells) > 2 else 0)
+            row = (epoch(float(cells[0])), float(cells[1]), int(cells[2]) if len(cells) > 2 else 0)
         except (ValueError, IndexError, OverflowError):
             account.bad(number, f"{path.name}: {text}", "not `timestamp value step`")
             continue
@@ -113,8 +114,8 @@ def _metric(path: Path, account: Account) -> list[tuple[float, float, int]]:
 
 
 def _seconds(value: object) -> float | None:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-    return float(value) / 1000.0 if good else None  # type: ignore[arg-type]
+    seconds = clock_s(real(value) / 1000.0)
+    return None if math.isnan(seconds) else seconds
 
 
 def _telemetry(file: LogFile, account: Account, found: dict[tuple[float, int], dict[str, float]]) -> Telemetry:

@@ -45,9 +45,10 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
         gpus += _GPU_ROW.match(text) is not None
 
     for number, text, match in console.records(file, account, _WHOLE, _START, notice):
-        step, kind = int(match[1]), match[3]
+        kind = match[3]
         time_text, unit = (match[4], None) if kind.endswith("time") else (match[5], match[6])
         try:
+            step = values.step_number(match[1])
             elapsed = _seconds(time_text, unit)
             loss = values.number(match[4]) if kind.endswith("loss") else math.nan
         except ValueError as error:

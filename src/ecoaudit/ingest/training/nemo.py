@@ -25,8 +25,8 @@ _WHOLE = re.compile(f"{_TWO.pattern}|{_ONE.pattern}")
 _START = re.compile(r"Training epoch \d+, iteration \d+/|Epoch \d+:[^\n\[]*?\d+/\d+ \[[^\n]*?global_step=")
 _PAIR = re.compile(r"([\w ()/.]+?)\s*[:=]\s*([-\w.+]+)\s*(?:[|,]|$)")
 _PACE = re.compile(r"([\d.]+)\s*(s/it|it/s)")
-_SEQUENCE = re.compile(r"(?:encoder_seq_length|seq_length|seq_len)['\"]?[:=]\s*(\d+)")
-_GLOBAL = re.compile(r"global_batch_size['\"]?[:=]\s*(\d+)")
+_SEQUENCE = re.compile(r"(?:encoder_seq_length|seq_length|seq_len)['\"]?[:=]\s*(\d{1,9})")
+_GLOBAL = re.compile(r"global_batch_size['\"]?[:=]\s*(\d{1,9})")
 
 
 def sniff(head: Head) -> str | None:
@@ -51,7 +51,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
         body = match["two"] if match["two"] is not None else match["bar"]
         fields = {name.strip(): value for name, value in _PAIR.findall(body)}
         try:
-            step = int(float(fields.get("global_step") or match[2] or ""))
+            step = values.step_number((fields.get("global_step") or match[2] or "").removesuffix(".0"))
             duration = _duration(fields, body)
             samples = values.number(fields.get("consumed_samples", ""))
             batch = values.number(fields.get("global_batch_size", ""))
@@ -84,7 +84,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
             FORMAT.format,
             "NVIDIA NeMo",
             account,
-            global_batch_size=int(batch_size) if batch_size else None,
+            global_batch_size=values.whole(batch_size),
             sequence_length=length,
             tokens_per_sample=float(length) if length else None,
             tflops_per_gpu=console.steady(tflops),

@@ -96,7 +96,7 @@ def _log(
 ) -> TrainingLog:
     rate = console.mean(rates)
     total = _global_rate(steps)
-    world = round(total / rate) if total and rate and total / rate >= 0.9 else None
+    world = round(total / rate) if total and rate and 0.9 <= total / rate < 1e7 else None
     if world:
         account.warn(f"the number of GPUs, {world}, is estimated: global rate over the rate of a device")
     return steps.log(

@@ -10,6 +10,7 @@ from ecoaudit.ingest.files import LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import Clock, Source, StepSeries, TrainingLog
 
+_MAX_STEP = 10**12
 _RANK_SPREAD = 64  # how many steps back the slowest rank may print
 
 
@@ -29,6 +30,7 @@ class Steps:
     energy_j: list[float] = field(default_factory=list)
     repeated_lines: int = 0
     nan_losses: int = 0
+    impossible: int = 0
     _rank: str | None = None
 
     def add(
@@ -47,6 +49,9 @@ class Steps:
 
         A copy is the same step again at once, or a recent step from another rank than the one before.
         """
+        if not 0 <= step <= _MAX_STEP:
+            self.impossible += 1
+            return False
         copied = rank is not None and rank != self._rank and step in self.step[-_RANK_SPREAD:]
         if copied or (self.step and self.step[-1] == step):
             self.repeated_lines += 1
@@ -142,6 +147,9 @@ class Steps:
                 account.warn("the loss is NaN in every step: the energy is valid, the training is not")
         if self.repeated_lines:
             account.warn(f"{self.repeated_lines} lines repeat a step (other ranks); counted once")
+        if self.impossible:
+            account.bad_lines += self.impossible
+            account.warn(f"{self.impossible} lines have a step that cannot be")
         account.records = max(account.records, len(self))
         fields |= {key: value for key, value in known.items() if value is not None or key not in fields}
         return TrainingLog(

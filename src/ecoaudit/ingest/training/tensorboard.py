@@ -14,6 +14,7 @@ from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training.scalars import training_log
+from ecoaudit.ingest.values import clock_s
 
 FORMAT = FormatInfo(
     format="tensorboard",
@@ -84,7 +85,7 @@ def _event(data: bytes) -> _Event:
     event = _Event()
     for number, value in _fields(data):
         if number == 1 and isinstance(value, bytes) and len(value) == 8:
-            event.wall_s = struct.unpack("<d", value)[0]
+            event.wall_s = clock_s(struct.unpack("<d", value)[0])
         elif number == 2 and isinstance(value, int):
             event.step = value - (1 << 64) if value >= 1 << 63 else value
         elif number == 5 and isinstance(value, bytes):

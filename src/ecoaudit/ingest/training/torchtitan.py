@@ -29,10 +29,10 @@ _RATE = re.compile(r"(?:tps|wps|Tokens per second):\s*([\d.,]+)")
 _TFLOPS = re.compile(r"tflops:\s*([\d.,]+)", re.IGNORECASE)
 _MFU = re.compile(r"mfu(?: \(%\))?:\s*([\d.]+)", re.IGNORECASE)
 _MESH = re.compile(r"parallelism: (.*)")
-_SIZE = re.compile(r"size: ([\d,]{5,}) (?:total )?parameters")
-_SEQUENCE = re.compile(r"(?:seq_len|sequence length)[= ]+(\d+)")
-_LOCAL = re.compile(r"local[_ ]batch[_ ]size[= ]+(\d+)")
-_GLOBAL = re.compile(r"global[_ ]batch[_ ]size[= ]+(\d+)")
+_SIZE = re.compile(r"size: ([\d,]{5,20}) (?:total )?parameters")
+_SEQUENCE = re.compile(r"(?:seq_len|sequence length)[= ]+(\d{1,9})")
+_LOCAL = re.compile(r"local[_ ]batch[_ ]size[= ]+(\d{1,9})")
+_GLOBAL = re.compile(r"global[_ ]batch[_ ]size[= ]+(\d{1,9})")
 _BF16 = re.compile(r"(float8|mxfp8|bfloat16|float16)", re.IGNORECASE)
 
 
@@ -94,7 +94,7 @@ def _log(
     tflops: list[float],
     mfu: list[float],
 ) -> TrainingLog:
-    degrees = dict(re.findall(r"(\w+)=(\d+)", facts.get("mesh", "")))
+    degrees = dict(re.findall(r"(\w+)=(\d{1,6})", facts.get("mesh", "")))
     degrees.pop("ep", None)  # expert parallelism lies inside the other degrees
     world = math.prod(int(d) for d in degrees.values()) if degrees else None
     length = int(facts["length"]) if "length" in facts else None

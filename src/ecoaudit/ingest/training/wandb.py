@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ecoaudit.errors import EcoauditError
+from ecoaudit.ingest import values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import FormatInfo, GpuInfo, ReadOptions, Record, Source, Telemetry
@@ -24,7 +25,7 @@ FORMAT = FormatInfo(
     cannot_tell="which of the node's GPUs belong to the run: all are logged; `_step` is a row number",
 )
 
-_GPU = re.compile(r"(?:system[./])?gpu\.(\d+)\.(powerWatts|gpu|enforcedPowerLimitWatts)")
+_GPU = re.compile(r"(?:system[./])?gpu\.(\d{1,3})\.(powerWatts|gpu|enforcedPowerLimitWatts)")
 
 
 def sniff(head: Head) -> str | None:
@@ -61,12 +62,14 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 -
             account.bad(number, text, "not an object")
             continue
         account.records += 1
-        time_s = _number(row.get("_timestamp", row.get("_ts")))
+        time_s = values.clock_s(row.get("_timestamp", row.get("_ts")))
         gpus = [(m, v) for k, v in row.items() if (m := _GPU.fullmatch(k))]
-        if gpus:
+        if gpus and math.isnan(time_s):
+            account.bad(number, text, "a system row without a time")
+        elif gpus:
             _system(time_s, gpus, readings, limits)
         elif "_step" in row and isinstance(row["_step"], int):
-            scalars = {k: _number(v) for k, v in row.items() if not k.startswith("_") and _is_number(v)}
+            scalars = {k: values.real(v) for k, v in row.items() if not k.startswith("_") and _is_number(v)}
             history.append((row["_step"], time_s, scalars))
     out: list[Record] = []
     if history:
@@ -94,7 +97,7 @@ def _summary(file: LogFile) -> dict[str, Any] | None:
 
 def _from_summary(file: LogFile, data: dict[str, Any], account: Account) -> Record:
     steps = Steps()
-    end, runtime = _number(data.get("_timestamp")), _number(data.get("_runtime"))
+    end, runtime = values.clock_s(data.get("_timestamp")), values.real(data.get("_runtime"))
     step = next(
         (data[k] for k in ("train/global_step", "trainer/global_step", "_step") if _is_number(data.get(k))), None
     )
@@ -118,13 +121,13 @@ def _from_summary(file: LogFile, data: dict[str, Any], account: Account) -> Reco
 def _system(time_s: float, gpus: list[tuple[re.Match[str], Any]], readings: Readings, limits: dict[int, float]) -> None:
     by_gpu: dict[int, dict[str, float]] = {}
     for match, value in gpus:
-        by_gpu.setdefault(int(match[1]), {})[match[2]] = _number(value)
-    for index, values in sorted(by_gpu.items()):
-        limit = values.get("enforcedPowerLimitWatts", math.nan)
+        by_gpu.setdefault(int(match[1]), {})[match[2]] = values.real(value)
+    for index, found in sorted(by_gpu.items()):
+        limit = found.get("enforcedPowerLimitWatts", math.nan)
         if not math.isnan(limit):
             limits[index] = limit
-        if "powerWatts" in values or "gpu" in values:
-            readings.add(time_s, index, values.get("powerWatts", math.nan), values.get("gpu", math.nan))
+        if "powerWatts" in found or "gpu" in found:
+            readings.add(time_s, index, found.get("powerWatts", math.nan), found.get("gpu", math.nan))
 
 
 def _telemetry(file: LogFile, account: Account, readings: Readings, limits: dict[int, float]) -> Telemetry:
@@ -147,7 +150,3 @@ def _telemetry(file: LogFile, account: Account, readings: Readings, limits: dict
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan

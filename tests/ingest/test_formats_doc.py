@@ -1,0 +1,46 @@
+"""docs/formats.md is written from the formats themselves and kept equal to them."""
+
+from pathlib import Path
+
+import pytest
+
+from ecoaudit import ingest
+from ecoaudit.ingest.records import FormatInfo
+
+DOC = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
+HEADINGS = {"training": "Training logs", "telemetry": "GPU telemetry", "meter": "Node power and meters"}
+INTRODUCTION = """# Formats
+
+What `ecoaudit` reads, as `ecoaudit formats` lists it. A file's format is found in its content; its name matters only
+where nothing else tells (a switch's power log). gzip, zstd, bzip2 and xz are unpacked on the way, UTF-16 and byte-order
+marks are handled, and lines that cannot be read are counted and shown. `ecoaudit inspect FILE` says what a file was
+taken for, and why.
+
+Clocks without a zone are read in the zone of `--timezone`, else as UTC with a warning. What a log does not tell stays
+unknown: it is never filled with 0.
+"""
+
+
+def table(formats: list[FormatInfo]) -> str:
+    lines = ["| format | name | read | seen | cannot tell |", "| --- | --- | --- | --- | --- |"]
+    cells = ((f.title, f"`{f.format}`", f.reads, f.seen, f.cannot_tell) for f in formats)
+    return "\n".join(lines + ["| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in cells])
+
+
+def document() -> str:
+    parts = [INTRODUCTION]
+    for kind, heading in HEADINGS.items():
+        parts.append(f"## {heading}\n\n{table([f for f in ingest.formats() if f.kind == kind])}\n")
+    return "\n".join(parts)
+
+
+def test_the_document_is_what_the_formats_say(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--regenerate-golden"):
+        DOC.write_text(document(), encoding="utf-8")
+    assert DOC.read_text(encoding="utf-8") == document(), "run pytest --regenerate-golden"
+
+
+def test_names_are_unique_and_every_cell_says_something() -> None:
+    formats = ingest.formats()
+    assert len({f.format for f in formats}) == len(formats)
+    assert all(f.title and f.reads and f.seen and f.cannot_tell for f in formats)
