@@ -22,6 +22,23 @@ def test_a_pull_request_is_not_blamed_for_the_weather() -> None:
     assert by_part["grid"].percent == pytest.approx(100.0)
 
 
+@pytest.mark.parametrize(
+    ("kwh", "intensity", "parts"),
+    [
+        (10.0, 800.0, "+100.0 %: energy +0.0 %, grid intensity +100.0 %"),
+        (12.0, 400.0, "+20.0 %: energy +20.0 %, grid intensity +0.0 %"),
+        (12.0, 200.0, "-40.0 %: energy +20.0 %, grid intensity -50.0 %"),
+    ],
+)
+def test_a_change_of_carbon_is_told_by_its_factors(kwh: float, intensity: float, parts: str) -> None:
+    """The total is workload times grid; that the runs did other work is no reason to name where they did the same."""
+    head = l3_audit(facility_kwh=kwh, intensity=intensity)
+    deltas = compare(head, l3_audit(facility_kwh=10.0, intensity=400.0)).deltas
+    [total] = [d for d in deltas if d.metric == "carbon_kg"]
+    assert total.text.endswith(parts)
+    assert "different work" not in total.text
+
+
 def test_a_regression_beyond_the_noise_fails() -> None:
     head, base = l3_audit(j_per_token=0.12), l3_audit(j_per_token=0.1)
     verdict = judge(head, [Budget(metric="workload", max_increase_percent=10)], base=base)

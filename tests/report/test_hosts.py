@@ -23,6 +23,9 @@ HOSTS = ["trn-gpu-007.cluster.example", "trn-gpu-070.cluster.example", "n1"]
         ("driver 535.104.05 and 1.2.3", "driver 535.104.05 and 1.2.3"),
         ("started at 10:36:07 UTC", "started at 10:36:07 UTC"),
         ("300.1.2.3", "300.1.2.3"),
+        ("xn1, n1x, _n1_", "xn1, n1x, _node 3_"),
+        ("trn-gpu-007.cluster.example.org", "node 1.org"),
+        ("", ""),
     ],
 )
 def test_names_and_addresses_become_numbers(text: str, shown: str) -> None:
@@ -51,3 +54,20 @@ def test_no_form_of_the_report_names_a_host_unless_asked() -> None:
         assert "trn-gpu-007" not in text
     assert "node 1 was compared" in built.html
     assert note in report.build(audit, verdict, show_hosts=True).html
+
+
+def test_names_that_are_not_ascii_are_found_too() -> None:
+    assert replacer(["rüti-1", "計算機"])("RÜTI-1 / rüti-10 / 計算機: full") == "node 1 / rüti-10 / node 2: full"
+
+
+def test_the_project_keeps_its_name_by_which_runs_are_compared() -> None:
+    """A host called like a word of the project would make its runs another project's."""
+    audit = msgspec.structs.replace(examples.llm_run(), project="llama-7b")
+    assert hide(audit, ["llama"]).project == "llama-7b"
+
+
+def test_a_hundred_thousand_hosts_cost_one_look_at_each_piece_of_the_text() -> None:
+    """An alternation of so many names takes minutes on a long text; here only the pieces of the text count."""
+    replace = replacer([f"gpu-node-{i:06d}.cluster.example" for i in range(100_000)])
+    text = replace("gpu-node-000122.cluster.example and GPU-NODE-099999 at gpu-node-100000; " * 500)
+    assert text == "node 123 and node 100000 at gpu-node-100000; " * 500

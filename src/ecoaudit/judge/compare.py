@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 from ecoaudit.config import Metric
 from ecoaudit.judge import noise
 from ecoaudit.judge.figures import LABELS, UNITS
@@ -131,7 +133,10 @@ def _carbon(head: Audit, base: Audit, level: LevelName, boundary: Boundary) -> l
     if head.carbon.intensity_basis != base.carbon.intensity_basis:
         return []
     old, new = old_kwh.value * old_g.value / 1000, new_kwh.value * new_g.value / 1000
-    deltas = [_delta("carbon_kg", "total", old, new, None, boundary, level)]
+    total = _delta("carbon_kg", "total", old, new, None, boundary, level)
+    if old:
+        total = msgspec.structs.replace(total, text=_product_wording(new / old, new_kwh.value / old_kwh.value))
+    deltas = [total]
     if old_g.value != new_g.value:
         deltas.append(_delta("intensity", "grid", old_g.value, new_g.value, 0.0, None, None))
     return deltas
@@ -186,6 +191,12 @@ def _wording(label: str, percent: float | None, band: float | None, detectable: 
     if not detectable:
         return f"{label}: no detectable change ({change}, noise ±{band:.1f} %)"
     return f"{label} {change} (noise ±{band:.1f} %)" if band else f"{label} {change}"
+
+
+def _product_wording(ratio: float, energy_ratio: float) -> str:
+    """Word the change of carbon by its two factors; noise is a matter of the energy, which has a delta of its own."""
+    energy, grid = ((r - 1) * 100 for r in (energy_ratio, ratio / energy_ratio))
+    return f"{LABELS['carbon_kg']} {(ratio - 1) * 100:+.1f} %: energy {energy:+.1f} %, grid intensity {grid:+.1f} %"
 
 
 def _notes(head: Audit, base: Audit, level: LevelName, boundary: Boundary) -> list[str]:

@@ -189,10 +189,13 @@ class Cost(_Record, frozen=True, kw_only=True):
 
 
 class EfficiencyReference(_Record, frozen=True, kw_only=True):
+    """A metered published run, at the node boundary; `energy` is what this run's model FLOPs would have taken there."""
+
     name: str
     format: str
     pj_per_flop: Quantity
     j_per_token: Quantity | None = None
+    energy: Quantity | None = None
     mfu: Quantity | None = None
 
 
@@ -309,7 +312,7 @@ def decode(data: bytes, *, where: str = "audit.json") -> Audit:
     """Return the audit in `data`; raises `EcoauditError` naming the place in the JSON that does not fit the schema."""
     try:
         audit = msgspec.json.decode(data, type=Audit)
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise EcoauditError(
             f"not an ecoaudit audit: {error}", where=where, fix="give the audit.json that `ecoaudit audit` wrote"
         ) from error

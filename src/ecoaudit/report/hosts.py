@@ -1,7 +1,7 @@
 """Nodes by number: host names and addresses are taken out of everything a report says."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,13 +14,17 @@ Record = TypeVar("Record", Audit, Verdict)
 # Names that say nothing of a site; replacing them would only spoil ordinary sentences.
 _HARMLESS = frozenset({"localhost", "node", "gpu", "host", "run", "power", "unknown"})
 
-# Keys whose strings are the format's own words or numbers, never text that could hold a name.
+# Keys whose strings are the format's own words or numbers, or (project) the name that runs are compared by.
 _OWN_WORDS = frozenset(
     {
         *("schema", "basis", "unit", "boundary", "level", "outcome", "severity", "kind", "part", "metric"),
-        *("decide_on", "filled_by", "intensity_basis", "currency", "started_at", "ended_at", "start", "end"),
+        *("project", "decide_on", "filled_by", "intensity_basis", "currency", "started_at", "ended_at", "start", "end"),
     }
 )
+
+# A name is cut at DNS's limit of 253 characters (RFC 1035), which bounds what a hostile one can cost.
+_MAX_NAME = 253
+_PIECE = re.compile(r"[A-Za-z0-9]+|[^\x00-\x7f]+")
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _HEX = r"[0-9a-f]{1,4}"
@@ -39,22 +43,48 @@ def hide(record: Record, hosts: Sequence[str]) -> Record:
 
 
 def replacer(hosts: Sequence[str]) -> Callable[[str], str]:
-    """Return the function that takes host names (full and short, whatever their case) and addresses out of a text."""
+    """Return the function that takes host names (full and short, whatever their case) and addresses out of a text.
+
+    A name counts where it does not go on in a letter or digit on either side; the longest one wins. A text is looked up
+    piece by piece, so that its cost does not grow with the number of hosts.
+    """
     numbers: dict[str, int] = {}
     for number, host in enumerate(hosts, 1):
-        for name in (host.casefold(), host.casefold().split(".", 1)[0]):
-            if len(name) > 1 and name not in _HARMLESS and not name.isdigit():
-                numbers.setdefault(name, number)
-    names = sorted(numbers, key=len, reverse=True)
-    alternatives = "|".join(map(re.escape, names))
-    pattern = re.compile(rf"(?i)(?<![a-z0-9])(?:{alternatives})(?![a-z0-9])") if names else None
+        full = host.casefold()[:_MAX_NAME]
+        for name in (full, full.split(".", 1)[0]):
+            pieces = list(_PIECE.finditer(name))
+            core = name[pieces[0].start() : pieces[-1].end()] if pieces else ""
+            if len(core) > 1 and core not in _HARMLESS and not core.isdigit():
+                numbers.setdefault(core, number)
+    lengths = sorted({sum(1 for _ in _PIECE.finditer(name)) for name in numbers}, reverse=True)
 
     def replace(text: str) -> str:
-        if pattern is not None:
-            text = pattern.sub(lambda match: f"node {numbers.get(match[0].casefold(), '?')}", text)
+        if numbers:
+            text = _renamed(text, numbers, lengths)
         return _IPV6.sub("[address]", _IPV4.sub("[address]", text))
 
     return replace
+
+
+def _renamed(text: str, numbers: Mapping[str, int], lengths: Sequence[int]) -> str:
+    """Return `text` with each name in `numbers` replaced; `lengths` are their numbers of pieces, the most first."""
+    pieces = list(_PIECE.finditer(text))
+    parts: list[str] = []
+    done = first = 0
+    while first < len(pieces):
+        start = pieces[first].start()
+        for length in lengths:
+            if first + length > len(pieces):
+                continue
+            end = pieces[first + length - 1].end()
+            number = numbers.get(text[start:end].casefold()) if end - start <= _MAX_NAME else None
+            if number is not None:
+                parts += [text[done:start], f"node {number}"]
+                done, first = end, first + length
+                break
+        else:
+            first += 1
+    return "".join(parts) + text[done:]
 
 
 def _walk(value: Any, replace: Callable[[str], str]) -> Any:
