@@ -7,23 +7,28 @@ from typing import Any
 from ecoaudit.errors import EcoauditError
 from ecoaudit.estimate.engine import estimate
 from ecoaudit.estimate.request import EstimateRequest
+from ecoaudit.estimate.result import Estimate
 from ecoaudit.reference import Tables
 
 Request = dict[str, Any]
 
 
-def requests(tables: Tables, count: int, seed: int = 20261124) -> list[Request]:
-    """Return `count` requests that the engine answers."""
+def answered(tables: Tables, count: int, seed: int = 20261124) -> list[tuple[Request, Estimate]]:
+    """Return `count` requests that the engine answers, with its answers."""
     draw = random.Random(seed)
-    found: list[Request] = []
+    found: list[tuple[Request, Estimate]] = []
     while len(found) < count:
         asked = _request(tables, draw)
         try:
-            estimate(EstimateRequest(**asked), tables)
+            found.append((asked, estimate(EstimateRequest(**asked), tables)))
         except EcoauditError:
             continue
-        found.append(asked)
     return found
+
+
+def requests(tables: Tables, count: int, seed: int) -> list[Request]:
+    """Return the requests alone."""
+    return [asked for asked, _ in answered(tables, count, seed)]
 
 
 def _log(draw: random.Random, low: float, high: float) -> float:

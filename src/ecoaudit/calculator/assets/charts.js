@@ -118,7 +118,7 @@ function scatter(width, title, points, unitX, unitY) {
     taken.push(box);
     return [s("text", { x: box.x, y: box.y, class: point.chosen ? "strong halo" : "halo" }, point.label)];
   });
-  const axis = s("text", { x: left, y: height - 6, class: "value" }, "cost →   (carbon upwards; lower left is better)");
+  const axis = s("text", { x: left, y: height - 6, class: "value" }, "cost →, carbon ↑: lower left is better");
   return frame(width, height, title, ...grid, s("path", { d: path, class: "front" }), ...dots, ...names, axis);
 }
 

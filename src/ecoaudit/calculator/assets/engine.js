@@ -300,7 +300,7 @@ function nodeLine(system, notes) {
   if (line.gpus_per_node !== perNode || !boardOfEight(gpu)) {
     notes.missing(
       "energy.levels.L3",
-      `no metered node is like this one (${perNode} x ${gpu.name}); record GPU power and give --host-power-w, ` +
+      `no metered node is like this one (${perNode} × ${gpu.name}); record GPU power and give --host-power-w, ` +
         "or use `ecoaudit calibrate`",
     );
     return null;
@@ -321,8 +321,8 @@ function nodeLine(system, notes) {
   const load = line.u_exponent === 1 ? u : u.power(line.u_exponent);
   const node_w = load.times(line.alpha * perNode * gpu.tdp_w).plus(static_w).times(transfer);
   const formula =
-    `${fixed(static_w, 0)} W + ${fixed(line.alpha, 3)} x ${perNode} x ${general(gpu.tdp_w)} W ` +
-    `x u^${general(line.u_exponent)}`;
+    `${fixed(static_w, 0)} W + ${fixed(line.alpha, 3)} × ${perNode} × ${general(gpu.tdp_w)} W ` +
+    `× u^${general(line.u_exponent)}`;
   notes.cite("node line", formula, citation(line.cite));
   return { watts: node_w.times(nodes * system.share), source: `node line ${line.id}, u = ${fixed(u.value, 2)}` };
 }
@@ -396,8 +396,9 @@ function powerFigures(power, pue) {
     watts: inside.times(pueFactor(pue)),
     level: "L3",
     boundary: "facility",
-    basis: jointBasis("modelled", pue.basis, ...(network ? ["assumed"] : [])),
-    source: `(${node.source}${network ? " + network" : ""}) x PUE ${general(pue.value)} (${pue.citation.source})`,
+    // A PUE is a figure over a year, or stated: nobody metered the building during this run.
+    basis: jointBasis("modelled", "assumed"),
+    source: `(${node.source}${network ? " + network" : ""}) × PUE ${general(pue.value)} (${pue.citation.source})`,
   };
   return { gpu, node, facility };
 }
@@ -408,8 +409,9 @@ const gridFactor = (grid) => factor(`grid intensity ${grid.zone} ${grid.basis}`,
 
 function gridIntensity(grid, notes) {
   if (!grid) {
-    notes.missing("carbon.operational", "no grid intensity: give --region, --zone or --intensity");
-    notes.missing("carbon.intensity", "no region, zone or intensity is given");
+    for (const figure of ["operational", "total", "intensity"]) {
+      notes.missing(`carbon.${figure}`, "no grid intensity: give --region, --zone or --intensity");
+    }
     return null;
   }
   notes.cite("grid intensity", `${general(grid.g)} g/kWh, ${grid.basis}, ${grid.name}`, grid.citation);
@@ -457,14 +459,14 @@ function planCarbon(headline, site, gpu, gpuHours, work, notes) {
   const basis = grid ? jointBasis(headline.basis, grid.basis) : "modelled";
   const lower = headline.boundary === "gpu" ? `; ${headline.level} at the GPU boundary` : "";
   const label = constant("total_labels")[embodied ? 1 : 0];
-  const sciSource = "SCI = ((E x I) + M) / R, ISO/IEC 21031:2024";
+  const sciSource = "SCI = ((E × I) + M) / R, ISO/IEC 21031:2024";
   const carbon = {
     intensity: grid && grid.g.quantity("gCO2e/kWh", grid.basis, grid.source),
     intensity_basis: grid && grid.kind,
     zone: site.grid?.zone ?? null,
     region: region?.key ?? null,
-    operational: operational && operational.quantity("kgCO2e", basis, `headline energy x grid intensity${lower}`),
-    market_based: market && market.quantity("kgCO2e", "modelled", `headline energy x ${contract.name}`),
+    operational: operational && operational.quantity("kgCO2e", basis, `headline energy × grid intensity${lower}`),
+    market_based: market && market.quantity("kgCO2e", "modelled", `headline energy × ${contract.name}`),
     embodied: embodied && embodied.quantity("kgCO2e", "modelled", making.source),
     total: total && total.quantity("kgCO2e", basis, label),
     total_label: total && label,
@@ -487,7 +489,7 @@ function planCost(price, gpuHours, notes) {
   const source = `${price.provider} ${price.instance}: ${price.citation.source}`.trim();
   const total = usd.times(gpuHours);
   const cost = {
-    total: total.quantity("USD", "modelled", `GPU-hours x price, ${source}`),
+    total: total.quantity("USD", "modelled", `GPU-hours × price, ${source}`),
     per_gpu_hour: usd.quantity("USD", "assumed", source),
     gpu_hours,
     currency: "USD",

@@ -17,7 +17,7 @@ function numberField({ label, name, range, linear = false, whole = false, write,
   const toSlider = (x) => (linear ? (x - low) / (high - low) : Math.log(x / low) / Math.log(high / low)) * steps;
   const fromSlider = (step) => {
     const x = linear ? low + ((high - low) * step) / steps : low * (high / low) ** (step / steps);
-    return whole ? Math.max(1, Math.round(Number(x.toPrecision(2)))) : Number(x.toPrecision(3));
+    return whole ? Math.max(1, Math.round(Number(x.toPrecision(3)))) : Number(x.toPrecision(3));
   };
   const input = h("input", { id, type: "text", inputmode: "decimal", autocomplete: "off", "aria-describedby": `${id}-error` });
   const slider = h("input", { type: "range", min: "0", max: String(steps), step: "1", "aria-label": `${label}, slider` });
@@ -30,7 +30,13 @@ function numberField({ label, name, range, linear = false, whole = false, write,
     if (!wrong) app.change({ [name]: value === null ? undefined : whole ? Math.round(value) : value });
   };
   input.addEventListener("change", () => set(read(input.value)));
-  slider.addEventListener("input", () => set(fromSlider(Number(slider.value))));
+  let shown;
+  slider.addEventListener("input", () => {
+    const step = Number(slider.value);
+    const value = fromSlider(step);
+    // A step of the slider may be less than one GPU: an arrow key must move it all the same.
+    set(value === shown && whole ? value + Math.sign(step - toSlider(shown)) : value);
+  });
   const labels = h("div", { class: "label" }, h("label", { for: id }, label), note, reset);
   return {
     element: h("div", { class: "field number" }, labels, h("div", { class: "pair" }, input, slider), error),
@@ -43,7 +49,10 @@ function numberField({ label, name, range, linear = false, whole = false, write,
         error.textContent = "";
       }
       input.placeholder = value === undefined ? "" : write(value);
-      reset.hidden = own === undefined || name === "gpus" || (name === "params" && !request.model);
+      // What the model or published runs tell can be gone back to; the rest has no default.
+      const model = MODELS.get(request.model);
+      reset.hidden = own === undefined || !{ params: model, tokens: model?.tokens, mfu: true, goodput: true }[name];
+      shown = value;
       if (value !== undefined) {
         slider.value = String(toSlider(Math.min(Math.max(value, low), high)));
         slider.setAttribute("aria-valuetext", write(value));

@@ -67,10 +67,10 @@ function show(quantity) {
   return (quantity.unit === "USD" ? "$" : "") + amount(quantity.value / size) + (unit && " " + unit);
 }
 
-/** A quantity's 90 % range in the value's own multiple, or "exact". */
+/** A quantity's 90 % range in the value's own multiple, or that it has none. */
 function showRange(quantity) {
   if (!quantity) return "";
-  if (quantity.low === quantity.high) return "exact";
+  if (quantity.low === quantity.high) return "no range";
   const [size] = scaleOf(quantity.value, quantity.unit);
   const sign = quantity.unit === "USD" ? "$" : "";
   return `${sign}${amount(quantity.low / size)} to ${sign}${amount(quantity.high / size)}`;

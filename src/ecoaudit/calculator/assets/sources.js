@@ -29,7 +29,7 @@ const sourceButton = (title, entries, text = "source") =>
 
 /** A quantity with the constants of the estimate that it stands on. */
 function quantityEntries(found, name, quantity, boundary, whats) {
-  const range = quantity.low === quantity.high ? "exact" : `90 %: ${showRange(quantity)}`;
+  const range = quantity.low === quantity.high ? "no range" : `90 %: ${showRange(quantity)}`;
   const own = {
     what: name,
     value: `${show(quantity)} (${range}), ${quantity.basis}${boundary ? `; ${boundary}` : ""}`,
