@@ -160,10 +160,11 @@ def parse_time(text: str) -> tuple[float, bool]:
     Accepts epoch numbers (s to ns) and the ISO, nvidia-smi, ctime and US slash forms. Raises `ValueError` otherwise.
     """
     text = text.strip().strip("[]\"'")
-    try:
-        return epoch(float(text)), False
-    except ValueError:
-        pass
+    if ":" not in text:
+        try:
+            return epoch(float(text)), False
+        except ValueError:
+            pass
     head, dot, fraction = text.rpartition(".")
     if dot and fraction.isdigit():
         seconds, naive = _whole_seconds(head)

@@ -25,6 +25,7 @@ from ecoaudit.ingest.records import (
     Telemetry,
 )
 from ecoaudit.ingest.telemetry.clock import corrected
+from ecoaudit.ingest.telemetry.rapl import unwrap
 
 SCHEMA = "ecoaudit.telemetry/1"
 FORMAT = FormatInfo(
@@ -35,9 +36,6 @@ FORMAT = FormatInfo(
     seen="ecoaudit.telemetry/1, plain, gzip, zstd, bzip2, xz; several headers in one file",
     cannot_tell="nothing about the model that was trained, unless the job marked steps with tokens",
 )
-
-# Ranges of energy_uj on Intel package and DRAM domains (max_energy_range_uj), for files that do not state theirs.
-_RAPL_RANGES_J = (65532.610987, 262143.328850, 1048575.0)
 
 _Values = list[float | None] | None | msgspec.UnsetType
 _Scalar = float | None
@@ -342,20 +340,4 @@ def _rapl(group: list[_Segment], order: np.ndarray) -> dict[str, FloatArray]:
                 last_raw, last_joined = float(raw[known[-1]]), float(joined[known[-1]])
             parts.append(joined)
         out[name] = np.concatenate(parts)[order]
-    return out
-
-
-def unwrap(counter_j: FloatArray, range_j: float | None) -> FloatArray:
-    """Return a RAPL counter without its wraps; shape (n,), NaN stays NaN.
-
-    A step down adds the counter's range: as stated, else the smallest usual range above the highest reading.
-    """
-    known = np.flatnonzero(~np.isnan(counter_j))
-    if len(known) < 2:
-        return counter_j
-    values = counter_j[known]
-    size = range_j or next((r for r in _RAPL_RANGES_J if r >= values.max()), float(values.max()))
-    wraps = np.concatenate(([0.0], np.cumsum(np.diff(values) < 0)))
-    out = counter_j.copy()
-    out[known] = values + wraps * size
     return out

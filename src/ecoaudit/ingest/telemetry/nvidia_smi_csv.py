@@ -138,7 +138,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
         account.lines += 1
         if not text.strip():
             continue
-        again = _layout(text)
+        again = _layout(text) if layout is None or not _is_reading(layout, cells) else None
         if again is not None:
             if layout is not None and text.strip() != header_text:
                 account.warn(f"line {number}: the columns change in the middle of the file")
@@ -168,6 +168,12 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
     if all(key is None for key in readings.gpu):
         _by_turns(readings, account)
     return [_telemetry(file, readings, layout, account, options, naive=naive)]
+
+
+def _is_reading(layout: _Layout, cells: list[str]) -> bool:
+    """Return whether a row holds a time where the header says, so that it cannot be the header again."""
+    position = layout.columns["time"]
+    return len(cells) > position and cells[position][:1].isdigit()
 
 
 def _delimiter(head: Head) -> str:
