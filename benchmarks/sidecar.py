@@ -70,7 +70,8 @@ int main(int argc, char **argv) {
             nvmlDeviceGetUtilizationRates(gpu, load);
             nvmlDeviceGetTemperature(gpu, 0, &heat);
             nvmlDeviceGetMemoryInfo(gpu, memory);
-            printf("%s, %u, %s, %.2f W, %u %%, %u, %llu MiB\\n", now, i, uuid, power / 1000.0, load[0], heat, memory[2] >> 20);
+            printf("%s, %u, %s, %.2f W, %u %%, %u, %llu MiB\\n",
+                   now, i, uuid, power / 1e3, load[0], heat, memory[2] >> 20);
         }
         fflush(stdout);
     }
@@ -132,7 +133,8 @@ def measure(monitor: Monitor, interval: float, seconds: float, folder: Path, env
         )
     try:
         ready = output if monitor.output else folder / "stdout"
-        while not (ready.exists() and ready.stat().st_size > (4000 if monitor.name.startswith("ecoaudit") else 0)):
+        sign = b'"type":"sample"' if monitor.output else b"\n"
+        while not (ready.exists() and sign in ready.read_bytes()):
             if process.poll() is not None or time.perf_counter() - began > 60:
                 return
             time.sleep(0.001)
@@ -240,17 +242,32 @@ def main() -> None:
                     monitor.note("import", import_s(monitor.imports, env, folder))
                 for interval in (1.0, 0.1):
                     measure(monitor, interval, arguments.seconds, folder, env)
-    print(
-        "| monitor | % of a core, 1 Hz | 10 Hz | µs CPU a sample, 1 Hz | import s | to first sample s | RSS MB | PSS MB, all processes | bytes a GPU-sample |"
-    )
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    head = [
+        "monitor",
+        "% of a core, 1 Hz",
+        "10 Hz",
+        "µs CPU a sample, 1 Hz",
+        "import s",
+        "to first sample s",
+        "RSS MB",
+        "PSS MB, all processes",
+        "bytes a GPU-sample",
+    ]
+    print("|", " | ".join(head), "|")
+    print("|" + " --- |" * len(head))
     for m in found:
-        writes = m.output is not None or "CSV" in m.name
-        print(
-            f"| {m.name} | {cell(m, 'share_1.0', '{:.3f}')} | {cell(m, 'share_0.1', '{:.3f}')} "
-            f"| {cell(m, 'sample_1.0', '{:.0f}', 1e6)} | {cell(m, 'import', '{:.2f}')} | {cell(m, 'start', '{:.2f}')} "
-            f"| {cell(m, 'rss', '{:.1f}')} | {cell(m, 'pss', '{:.1f}')} | {cell(m, 'bytes', '{:.0f}') if writes else 'no samples kept'} |"
-        )
+        cells = [
+            m.name,
+            cell(m, "share_1.0", "{:.3f}"),
+            cell(m, "share_0.1", "{:.3f}"),
+            cell(m, "sample_1.0", "{:.0f}", 1e6),
+            cell(m, "import", "{:.2f}"),
+            cell(m, "start", "{:.2f}"),
+            cell(m, "rss", "{:.1f}"),
+            cell(m, "pss", "{:.1f}"),
+            cell(m, "bytes", "{:.0f}") if m.output or "CSV" in m.name else "keeps no samples",
+        ]
+        print("|", " | ".join(cells), "|")
 
 
 if __name__ == "__main__":
