@@ -15,6 +15,10 @@ from ecoaudit.errors import EcoauditError
 
 BAD_INPUT = 2
 
+_PLACE = frozenset({"region", "zone", "intensity_g_per_kwh"})
+_INTENSITY = frozenset({"intensity_g_per_kwh", "intensity_series", "grid_provider"})
+"""Options that say where the run was, and those that answer how dirty its grid was: one answer holds."""
+
 
 class _Commands(click.Group):
     """Commands that live in their own stage are imported only when called or listed by name."""
@@ -81,16 +85,46 @@ def _site_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--intensity-basis",
             type=click.Choice(["lifecycle", "direct", "marginal", "as given"]),
-            help="What --intensity is; never mixed with another basis.",
+            help="What --intensity or the series is, or which one to ask a provider for; never mixed.",
+        ),
+        click.option(
+            "--intensity-series",
+            help="CSV of grid intensity over time (timestamp, g_per_kwh), weighted by the run's power.",
+        ),
+        click.option(
+            "--grid-provider",
+            help="Ask for the intensity over time: electricitymaps (token in ELECTRICITYMAPS_TOKEN), "
+            "ukcarbonintensity, or a URL with {start} and {end}.",
+        ),
+        click.option(
+            "--market-intensity",
+            "market_intensity_g_per_kwh",
+            type=float,
+            help="Intensity of your electricity contract, gCO2e/kWh: the market-based figure.",
         ),
         click.option("--pue", type=float, help="Power usage effectiveness of the site."),
         click.option("--price", "price_per_gpu_hour", type=float, help="Price of a GPU-hour, USD."),
         click.option("--host-power-w", type=float, help="Power of a node at the wall without its GPUs, W."),
+        click.option(
+            "--node-gpus", "node_gpu_count", type=int, help="GPUs in a node, where the logs show only the run's share."
+        ),
         click.option("--cooling", type=click.Choice(["air", "liquid", "immersion"]), help="Cooling of the nodes."),
         click.option("--network-power-w", type=float, help="Power of the run's switches, W."),
         click.option("--meter-boundary", type=click.Choice(["ac", "dc"]), help="Side of the power supplies metered."),
         click.option("--calibration", help="File that `ecoaudit calibrate` fitted on your own node."),
         click.option("--timezone", help="Zone of logs in local time, e.g. Europe/Berlin."),
+        click.option(
+            "--model", "model_preset", help="Known model that was trained, e.g. llama2-7b: for FLOPs and MFU."
+        ),
+        click.option("--params", "model_params", type=float, help="Parameters of the trained model, e.g. 7e9."),
+        click.option(
+            "--active-params", "model_active_params", type=float, help="Parameters a token passes through (MoE)."
+        ),
+        click.option("--layers", "model_layers", type=int, help="Layers of the trained model."),
+        click.option("--hidden-size", "model_hidden_size", type=int, help="Hidden size of the trained model."),
+        click.option("--sequence-length", "model_sequence_length", type=int, help="Tokens of a sequence."),
+        click.option("--method", "model_method", type=click.Choice(["full", "lora"]), help="Full training, or LoRA."),
+        click.option("--precision", "model_precision", help="Number format of the matrix products, e.g. bf16 or fp8."),
     ]
     for option in reversed(options):
         command = option(command)
@@ -108,10 +142,22 @@ def load_config(config_path: Path | None, overrides: dict[str, Any]) -> Config:
         config_path = default
     base = config.load(config_path) if config_path else Config()
     given = {key: value for key, value in overrides.items() if value is not None}
-    if {"region", "zone", "intensity_g_per_kwh"} & given.keys():
+    model = {key.removeprefix("model_"): given.pop(key) for key in list(given) if key.startswith("model_")}
+    if _PLACE & given.keys():
         # An option says where the run was: what the file says of the place no longer holds.
-        base = msgspec.structs.replace(base, region=None, zone=None, intensity_g_per_kwh=None)
+        base = msgspec.structs.replace(
+            base,
+            region=None,
+            zone=None,
+            intensity_g_per_kwh=None,
+            intensity_series=None,
+            market_intensity_g_per_kwh=None,
+        )
+    if _INTENSITY & given.keys():
+        base = msgspec.structs.replace(base, intensity_g_per_kwh=None, intensity_series=None, grid_provider=None)
     merged = {**msgspec.to_builtins(base), **given}
+    if model:
+        merged["model"] = {**(merged["model"] or {}), **model}
     return config.parse(merged, where="command line")
 
 

@@ -17,6 +17,8 @@ PueValue = Annotated[float, msgspec.Meta(ge=1, le=4)]
 Metric = Literal["carbon_kg", "energy_kwh", "cost_usd", "j_per_token", "j_per_sample", "mean_power_w", "workload"]
 """What a budget may limit; `workload` is J/token, else J/sample, else kWh, and only as a relative limit."""
 
+PositiveCount = Annotated[int, msgspec.Meta(gt=0)]
+
 IntensityBasis = Literal["lifecycle", "direct", "marginal", "as given"]
 
 
@@ -37,6 +39,31 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("budget for workload: it has no unit of its own, so only max_increase_percent fits")
 
 
+class ModelShape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The trained model, where the logs do not tell its size: a known one by `preset`, or its figures.
+
+    `params` counts all weights, `active_params` those that one token passes through (mixture of experts; the look-up of
+    the input embedding left out). `method` is `full`, or `lora` for adapters on a frozen base.
+    """
+
+    preset: str | None = None
+    params: Positive | None = None
+    active_params: Positive | None = None
+    layers: PositiveCount | None = None
+    hidden_size: PositiveCount | None = None
+    sequence_length: PositiveCount | None = None
+    method: Literal["full", "lora"] = "full"
+    precision: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.preset is None and self.params is None and self.active_params is None:
+            raise ValueError("model: give a preset, params or active_params")
+        if self.params is not None and self.active_params is not None and self.active_params > self.params:
+            raise ValueError("model: active_params exceeds params")
+        if (self.layers is None) != (self.hidden_size is None):
+            raise ValueError("model: layers and hidden_size belong together")
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything a project can set; `None` and `auto` mean: what the logs say, else the default with a warning."""
 
@@ -45,16 +72,27 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     zone: str | None = None
     intensity_g_per_kwh: NotNegative | None = None
     intensity_basis: IntensityBasis = "as given"
+    intensity_series: str | None = None
+    grid_provider: str | None = None
+    market_intensity_g_per_kwh: NotNegative | None = None
     pue: PueValue | Literal["auto"] = "auto"
     price_per_gpu_hour: NotNegative | Literal["auto"] = "auto"
     host_power_w: Positive | None = None
+    node_gpu_count: PositiveCount | None = None
     cooling: Literal["air", "liquid", "immersion"] | None = None
     meter_boundary: Literal["ac", "dc"] | None = None
     network_power_w: NotNegative | None = None
     timezone: str | None = None
     calibration: str | None = None
+    model: ModelShape | None = None
     budgets: tuple[Budget, ...] = ()
     on_missing_baseline: Literal["pass", "warn", "fail"] = "pass"
+
+    def __post_init__(self) -> None:
+        ways = ("intensity_g_per_kwh", "intensity_series", "grid_provider")
+        given = [name for name in ways if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are different answers to one question: give one")
 
 
 def parse(data: Any, *, where: str) -> Config:
@@ -64,6 +102,8 @@ def parse(data: Any, *, where: str) -> Config:
     if not isinstance(data, dict):
         raise EcoauditError("the configuration must be a mapping of keys to values", where=where)
     _check_keys(data, Config, where)
+    if isinstance(data.get("model"), dict):
+        _check_keys(data["model"], ModelShape, f"{where}: model")
     budgets = data.get("budgets")
     if isinstance(budgets, list):
         for number, budget in enumerate(budgets, 1):

@@ -10,14 +10,14 @@ from ecoaudit import __version__
 from ecoaudit.config import Config
 from ecoaudit.errors import EcoauditError
 from ecoaudit.model.audit import Audit, encode
-from ecoaudit.quantity import Basis
 
 if TYPE_CHECKING:
+    from ecoaudit.ingest.records import RunLogs
     from ecoaudit.judge.verdict import Verdict
     from ecoaudit.model.calibration import CalibratedLine
-    from ecoaudit.model.inputs import Site
+    from ecoaudit.model.inputs import Site, StatedModel
     from ecoaudit.reference import Tables
-    from ecoaudit.reference.types import GpuPrice, GridFactor, PueFactor
+    from ecoaudit.reference.types import GpuPrice, GridFactor, IntensitySeries
     from ecoaudit.report import Report
 
 
@@ -48,19 +48,25 @@ def audit_inputs(inputs: Sequence[str], config: Config, identity: RunIdentity | 
     from ecoaudit import ingest, reference
     from ecoaudit.model.build import build_audit
     from ecoaudit.model.inputs import Identity, ModelOptions
+    from ecoaudit.reference import live
 
     tables = reference.load()
     # Configuration first: an unknown region must not wait for gigabytes of logs to be read.
-    calibration = _calibration(config.calibration)
     options = ModelOptions(
         host_power_w=config.host_power_w,
         cooling=config.cooling,
         meter_boundary=config.meter_boundary,
         network_power_w=config.network_power_w,
-        calibration=calibration,
+        calibration=_calibration(config.calibration),
+        node_gpu_count=config.node_gpu_count,
+        model=_stated_model(config, tables),
     )
     site = resolve_site(config, tables)
+    provider = live.provider(config.grid_provider, config.intensity_basis) if config.grid_provider else None
     logs = ingest.read(inputs, timezone=config.timezone, meter_boundary=config.meter_boundary)
+    if provider is not None:
+        found = live.ask(provider, live.Place(zone=config.zone, region=site.region), _span(logs))
+        site = dataclasses.replace(site, series=found.series, warnings=(*site.warnings, *found.warnings))
     site = dataclasses.replace(site, price=_price(config, tables, _gpu_names(logs)))
     identity = identity or RunIdentity()
     return build_audit(
@@ -79,85 +85,113 @@ def audit_inputs(inputs: Sequence[str], config: Config, identity: RunIdentity | 
 
 
 def resolve_site(config: Config, tables: "Tables") -> "Site":
-    """Return grid and PUE for the configured place; the price needs the GPU and comes after the logs."""
+    """Return grid, contract and PUE for the configured place; the price needs the GPU and comes after the logs.
+
+    An intensity series is read from its file. Raises `EcoauditError` for unknown places and unreadable series.
+    """
     from ecoaudit.model.inputs import Site
+    from ecoaudit.reference.place import given_contract, given_pue, market_claim
 
-    grid, warnings = _grid(config, tables)
     region = tables.region(config.region) if config.region else None
-    pue, pue_warnings = _pue(config, tables)
-    return Site(grid=grid, pue=pue, price=None, region=region, warnings=(*warnings, *pue_warnings))
+    grid = _grid(config, tables)
+    series = _series(config, grid)
+    market, zone = market_claim(region), grid.zone if grid else None
+    if config.market_intensity_g_per_kwh is not None:
+        market = given_contract(config.market_intensity_g_per_kwh, zone)
+    pue = given_pue(float(config.pue)) if config.pue != "auto" else tables.pue(config.region)
+    pue_warning = None
+    if pue.scope in {"survey", "unknown"}:
+        place = config.region or "an unknown place"
+        pue_warning = (
+            f"PUE of {place} is not published or not known: {pue.value:g} ({pue.low:g} to {pue.high:g}) is assumed; "
+            "set --pue"
+        )
+    warnings: tuple[str, ...] = ()
+    if grid is None and series is None:
+        warnings = ("carbon is not known: no region, zone or intensity is given; set --region, --zone or --intensity",)
+    return Site(
+        grid=grid,
+        pue=pue,
+        price=None,
+        region=region,
+        market=market,
+        series=series,
+        warnings=warnings,
+        pue_warning=pue_warning,
+    )
 
 
-def _grid(config: Config, tables: "Tables") -> tuple["GridFactor | None", tuple[str, ...]]:
-    from ecoaudit.reference.types import Citation, GridFactor
+def _grid(config: Config, tables: "Tables") -> "GridFactor | None":
+    from ecoaudit.reference.place import given_grid
 
     if config.intensity_g_per_kwh is not None:
-        value = config.intensity_g_per_kwh
-        given = GridFactor(
-            zone=config.zone or config.region or "given",
-            name="given by the user",
-            g_per_kwh=value,
-            low=value,
-            high=value,
-            basis=config.intensity_basis,
-            citation=Citation(source="given by the user (intensity)"),
-        )
-        return given, ()
+        return given_grid(config.intensity_g_per_kwh, config.intensity_basis, config.zone or config.region)
     if config.zone is not None:
-        return tables.grid(zone=config.zone), ()
-    if config.region is not None:
-        return tables.grid(region=config.region), ()
-    return None, ("carbon is not known: no region, zone or intensity is given; set --region, --zone or --intensity",)
+        return tables.grid(zone=config.zone)
+    return tables.grid(region=config.region) if config.region is not None else None
 
 
-def _pue(config: Config, tables: "Tables") -> tuple["PueFactor", tuple[str, ...]]:
-    from ecoaudit.reference.types import Citation, PueFactor
+def _series(config: Config, grid: "GridFactor | None") -> "IntensitySeries | None":
+    if config.intensity_series is None:
+        return None
+    from ecoaudit.reference.series import read_series
 
-    if config.pue != "auto":
-        value = float(config.pue)
-        given = PueFactor(
-            value=value,
-            low=value,
-            high=value,
-            scope="user",
-            basis=Basis.ASSUMED,
-            citation=Citation(source="given by the user (pue)"),
-        )
-        return given, ()
-    factor = tables.pue(config.region)
-    if factor.scope in {"survey", "unknown"}:
-        place = config.region or "an unknown place"
-        return factor, (
-            f"PUE of {place} is not published or not known: {factor.value:g} "
-            f"({factor.low:g} to {factor.high:g}) is assumed; set --pue",
-        )
-    return factor, ()
+    return read_series(
+        Path(config.intensity_series),
+        zone_code=grid.zone if grid else None,
+        basis=None if config.intensity_basis == "as given" else config.intensity_basis,
+        timezone=config.timezone,
+    )
 
 
-def _gpu_names(logs: object) -> list[str]:
+def _span(logs: "RunLogs") -> tuple[float, float] | None:
+    """Return the first and the last moment (Unix s) that the logs tell of; None where they have no wall clock."""
+    times = [(float(log.time_s[0]), float(log.time_s[-1])) for log in logs.telemetry if log.time_s.size]
+    for log in logs.training:
+        start, end = log.job_start_s or log.train_start_s, log.job_end_s or log.train_end_s
+        if start is not None and end is not None:
+            times.append((start, end))
+    if not times:
+        times = [(float(log.time_s[0]), float(log.time_s[-1])) for log in logs.meters if log.time_s.size]
+    return (min(start for start, _ in times), max(end for _, end in times)) if times else None
+
+
+def _stated_model(config: Config, tables: "Tables") -> "StatedModel | None":
+    """Return the trained model as the configuration states it; its own figures go before those of its preset."""
+    from ecoaudit.model.inputs import StatedModel
+
+    given = config.model
+    if given is None:
+        return None
+    preset = tables.model(given.preset) if given.preset else None
+    # Another size under a preset's name has another shape: only what belongs together is taken from the preset.
+    same = preset if given.params is None and given.active_params is None else None
+    shape = same if given.layers is None else None
+    return StatedModel(
+        source=f"{preset.name}, {preset.citation.source}" if preset else "given by the user",
+        params=given.params or (same.params if same else None),
+        active_params=given.active_params or (same.active_params if same else None),
+        layers=shape.layers if shape else given.layers,
+        hidden_size=shape.hidden_size if shape else given.hidden_size,
+        # The length that a preset was published with is not necessarily the one of this run: the logs come first.
+        sequence_length=given.sequence_length,
+        preset_sequence_length=preset.sequence_length if preset else None,
+        lora=given.method == "lora",
+        precision=given.precision,
+    )
+
+
+def _gpu_names(logs: "RunLogs") -> list[str]:
     """Return the GPU names that the logs carry, telemetry before system descriptions."""
-    from ecoaudit.ingest.records import RunLogs
-
-    assert isinstance(logs, RunLogs)
     names = [gpu.name for telemetry in logs.telemetry for gpu in telemetry.gpus if gpu.name]
     return names or [system.gpu_model for system in logs.systems if system.gpu_model]
 
 
 def _price(config: Config, tables: "Tables", gpu_names: Sequence[str]) -> "GpuPrice | None":
-    from ecoaudit.reference.types import Citation, GpuPrice
+    from ecoaudit.reference.place import given_price
 
     if config.price_per_gpu_hour != "auto":
-        value = float(config.price_per_gpu_hour)
-        return GpuPrice(
-            provider="given",
-            instance="",
-            gpu=gpu_names[0] if gpu_names else "",
-            region=config.region,
-            usd_per_gpu_hour=value,
-            low=value,
-            high=value,
-            citation=Citation(source="given by the user (price_per_gpu_hour)"),
-        )
+        return given_price(float(config.price_per_gpu_hour), gpu_names[0] if gpu_names else "", config.region)
     known = [gpu for name in dict.fromkeys(gpu_names) if (gpu := tables.find_gpu(name))]
     if len({gpu.name for gpu in known}) != 1:
         return None

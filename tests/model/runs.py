@@ -21,9 +21,9 @@ from ecoaudit.ingest.records import (
 )
 from ecoaudit.model.audit import Audit
 from ecoaudit.model.build import build_audit
-from ecoaudit.model.inputs import Identity, IntensitySeries, ModelOptions, Site
+from ecoaudit.model.inputs import Identity, ModelOptions, Site
 from ecoaudit.quantity import Basis
-from ecoaudit.reference.types import Citation, GpuPrice, GridFactor, PueFactor
+from ecoaudit.reference.types import Citation, GpuPrice, GridFactor, IntensitySeries, PueFactor
 
 START = 1_764_000_000.0
 H100 = "NVIDIA H100 80GB HBM3"

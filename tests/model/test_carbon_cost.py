@@ -1,13 +1,17 @@
 """Carbon, location- and market-based, embodied, SCI; and the bill."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ecoaudit.model.inputs import IntensitySeries
-from ecoaudit.reference.types import Citation, Region
-from model.runs import START, audit, constant, site, telemetry, training
+from ecoaudit.model.carbon import mean_over
+from ecoaudit.reference.place import market_claim
+from ecoaudit.reference.types import Citation, IntensitySeries, Region
+from model.runs import START, audit, constant, described, site, telemetry, training
 
 HOUR = np.arange(0.0, 3601.0)
 NODE = telemetry([constant(600.0)] * 8, HOUR)
@@ -40,7 +44,7 @@ def test_a_providers_claim_for_its_region_is_market_based_never_the_headline() -
         "annual matching",
         Citation("acme report"),
     )
-    found = audit(telemetry=[NODE], place=replace(site(), region=region)).carbon
+    found = audit(telemetry=[NODE], place=replace(site(), region=region, market=market_claim(region))).carbon
     assert found.market_based and found.market_based.value == 0.0
     assert "annual matching" in found.market_based.source
     assert found.operational and found.operational.value == pytest.approx(FACILITY_KWH * 0.4)
@@ -95,7 +99,65 @@ def test_a_series_that_does_not_cover_the_run_falls_back_with_a_warning() -> Non
     )
     found = audit(telemetry=[NODE], place=site(series=series))
     assert found.carbon.intensity and found.carbon.intensity.value == 400.0
-    assert any("does not cover" in text for text in found.quality.warnings)
+    assert found.carbon.intensity_basis == "lifecycle"
+    assert any("covers 83.3%" in text and "annual average" in text for text in found.quality.warnings)
+
+
+def hourly(values: list[float], *, start_s: float = 0.0, step_s: float = 600.0) -> IntensitySeries:
+    times = START + start_s + step_s * np.arange(len(values))
+    return IntensitySeries(times, np.array(values), times[-1] + step_s, "direct", "ZZ", Citation("series"))
+
+
+@given(
+    st.lists(st.floats(0.0, 900.0) | st.just(float("nan")), min_size=1, max_size=12),
+    st.floats(-900.0, 900.0),
+    st.integers(1, 40),
+)
+def test_the_mean_over_segments_is_the_integral_of_the_series(values: list[float], shift: float, segments: int) -> None:
+    """Against a sum over single seconds; entries start on whole seconds here, so that it is exact."""
+    series = hourly(values, start_s=round(shift))
+    edges = START + np.unique(np.linspace(0.0, 3600.0, segments + 1).round())
+    mean, share = mean_over(series, edges)
+    seconds = START + np.arange(3600.0)
+    at = np.searchsorted(series.time_s, seconds, side="right") - 1
+    inside = (at >= 0) & (seconds < series.end_s)
+    value = np.where(inside, series.g_per_kwh[np.maximum(at, 0)], np.nan)
+    for i, (a, b) in enumerate(pairwise((edges - START).astype(int))):
+        known = value[a:b][~np.isnan(value[a:b])]
+        assert share[i] == pytest.approx(known.size / (b - a), abs=1e-9)
+        if known.size:
+            assert mean[i] == pytest.approx(known.mean(), rel=1e-9, abs=1e-9)
+
+
+def test_a_small_hole_in_a_series_takes_the_mean_of_the_rest_and_says_so() -> None:
+    values = [100.0, 500.0] * 18
+    values[7] = float("nan")  # 100 s of 3600
+    found = audit(telemetry=[NODE], place=site(series=hourly(values, step_s=100.0)))
+    assert found.carbon.intensity and found.carbon.intensity.value == pytest.approx(
+        (18 * 100 + 17 * 500) / 35, rel=1e-6
+    )
+    assert any("covers 97.2%" in text for text in found.quality.warnings)
+
+
+def test_a_series_alone_serves_without_an_annual_average() -> None:
+    found = audit(telemetry=[NODE], place=site(g_per_kwh=None, series=hourly([200.0] * 6)))
+    assert found.carbon.operational and found.carbon.operational.value == pytest.approx(FACILITY_KWH * 0.2)
+    assert (found.carbon.zone, found.carbon.intensity_basis) == ("ZZ", "direct")
+
+
+def test_energy_that_nothing_places_on_the_clock_takes_the_annual_average() -> None:
+    log = training(None, None, runtime_s=3600.0)
+    found = audit(training=[log], systems=[described()], place=site(series=hourly([200.0] * 6)))
+    assert found.carbon.intensity and found.carbon.intensity.value == 400.0
+    assert any("nothing places the energy on the clock" in text for text in found.quality.warnings)
+
+
+def test_without_energy_the_reason_of_unknown_carbon_is_the_energy() -> None:
+    csv_without_power = telemetry([lambda t: np.full_like(t, np.nan)] * 2, HOUR, gpu=None, limit_w=None)
+    found = audit(telemetry=[csv_without_power])
+    assert found.energy.headline is None and found.carbon.total is None
+    for key in ("carbon.operational", "carbon.total", "energy.headline"):
+        assert "no energy is known" in found.quality.unknown[key]
 
 
 def test_the_bill_is_gpu_hours_times_price() -> None:

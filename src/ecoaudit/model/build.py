@@ -8,7 +8,7 @@ import numpy as np
 from ecoaudit.ingest.records import FloatArray, RunLogs, TrainingLog
 from ecoaudit.model import audit as a
 from ecoaudit.model.boards import BoardEnergy, board_energy, static_energy
-from ecoaudit.model.carbon import Intensity, carbon, embodied, intensity
+from ecoaudit.model.carbon import NO_ENERGY, Intensity, carbon, embodied, intensity
 from ecoaudit.model.clock import iso
 from ecoaudit.model.cost import Bill, bill
 from ecoaudit.model.drivers import drivers
@@ -19,7 +19,7 @@ from ecoaudit.model.flops import Work, count_work, workload_of
 from ecoaudit.model.grounding import Grounded, by_power, rapl_energy
 from ecoaudit.model.hardware import System, describe_system
 from ecoaudit.model.inputs import Identity, ModelOptions, Site, Tables
-from ecoaudit.model.levels import Ledger, pue_factor, residual
+from ecoaudit.model.levels import PUE_BASIS, Ledger, pue_factor, residual
 from ecoaudit.model.marks import marked_training, note_incidents
 from ecoaudit.model.meters import NodeMeters, node_meters, own_meters
 from ecoaudit.model.network import network
@@ -36,7 +36,7 @@ from ecoaudit.model.nodes import (
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.quality import quality
 from ecoaudit.model.timeline import Cuts, cut, timeline
-from ecoaudit.model.training import combine, filled
+from ecoaudit.model.training import combine, filled, restated
 from ecoaudit.model.utilisation import by_utilisation, same_system, seen
 from ecoaudit.model.windows import RunTime, run_time
 from ecoaudit.quantity import Basis, Boundary, Quantity
@@ -94,19 +94,27 @@ def build_audit(
         pue=site.pue,
     )
     ledger.explain(notes)
-    notes.cite("PUE", f"{site.pue.value:g} ({site.pue.scope})", site.pue.citation)
 
     job = ledger.everything
     in_training = read.cuts.in_training if read.cuts else job
     headline = ledger.best(job)
+    if headline is None:
+        notes.null("energy.headline", NO_ENERGY)
+    if ledger.has_facility:
+        notes.cite("PUE", f"{site.pue.value:g} ({site.pue.scope})", site.pue.citation)
+        if site.pue_warning:
+            notes.warn(site.pue_warning)
     gpu_hours = read.system.gpu_count * duration_s / 3600.0 if read.system.gpu_count and duration_s else None
-    work = count_work(read.training, read.system.gpu_count) if read.training else None
+    stated = options.model
+    work = count_work(read.training, read.system.gpu_count, stated) if read.training else None
     grid = intensity(site, read.edges, _central_by_segment(ledger) if read.cuts else None, notes)
     making = embodied(read.system, gpu_hours, notes)
     carbon_found = carbon(headline, grid, making, site, _functional_unit(work, read.training), notes)
     invoice = bill(site, gpu_hours, notes)
     inside = ledger.best_inside(in_training)
-    reference = find_reference(read.system, read.training, tables.measured_pairs())
+    reference = find_reference(
+        read.system, read.training, tables.measured_pairs(), lora=stated is not None and stated.lora
+    )
     training_figure = ledger.best(in_training)
     gpus_j = [g.energy.read_j + (g.energy.mean_power_w() or 0.0) * g.energy.filled_s for g in read.gpus]
     return a.Audit(
@@ -123,7 +131,7 @@ def build_audit(
             measured=ledger.measured(),
             residual=_residual(ledger, read, tables),
             phases=_phases(ledger, read.cuts),
-            pue=pue_factor(site.pue).quantity("1", site.pue.basis, site.pue.citation.source),
+            pue=pue_factor(site.pue).quantity("1", PUE_BASIS, site.pue.citation.source),
             drivers=drivers(headline.joules if headline else None),
         ),
         carbon=carbon_found,
@@ -143,6 +151,8 @@ def _read(logs: RunLogs, options: ModelOptions, tables: Tables, reducer: Reducer
     training, marked = combine(logs.training, notes), marked_training(found)
     if marked is not None:
         training = filled(training, marked) if training is not None else marked
+    if training is not None:
+        training = restated(training, options.model)
     time, training = run_time(found, logs.meters, training, notes)
     system = describe_system(logs, found, training, options, tables, notes)
     steps = [f.interval_s for s in found for f in s.files if f.interval_s]

@@ -12,12 +12,12 @@ import numpy as np
 from ecoaudit.ingest.records import FloatArray
 from ecoaudit.model.audit import Carbon
 from ecoaudit.model.hardware import System
-from ecoaudit.model.inputs import IntensitySeries, Site
+from ecoaudit.model.inputs import Site
 from ecoaudit.model.levels import J_PER_KWH, Figure, joint_basis
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.uncertainty import Uncertain, exact, factor, relative, total
 from ecoaudit.quantity import Basis, Boundary
-from ecoaudit.reference.types import GridFactor
+from ecoaudit.reference.types import GridFactor, IntensitySeries
 
 LIFE_YEARS = (5.0, 4.0, 6.0)
 ALLOCATION = (1.0, 0.6, 1.0)
@@ -26,78 +26,99 @@ EMBODIED_ERROR = 0.2
 """What a board's published embodied carbon may be off by, 90 % (judgement: one life-cycle study a board)."""
 HOURS_A_YEAR = 8760.0
 SERIES_ERROR = 0.05
+SERIES_COVERS = 0.95
+"""A series that covers at least this share of the energy stands for the rest; below it the annual average is used."""
+NO_ENERGY = "no energy is known: the logs hold no power, and no GPU model with a duration"
+NO_GRID = "no grid intensity: give --region, --zone or --intensity"
 OPERATIONAL_ONLY = "operational only"
 WITH_BOARDS = "operational + embodied GPU boards (host and network not included)"
 
 
 @dataclass(frozen=True, slots=True)
 class Intensity:
-    """Grid intensity over the job in g/kWh, weighted by energy where it varies."""
+    """Grid intensity over the job in g/kWh, weighted by energy where it varies; `kind` says which quantity it is."""
 
     g_per_kwh: Uncertain
     basis: Basis
     kind: str
+    zone: str
     source: str
 
 
 def intensity(site: Site, edges: FloatArray, energy_j: FloatArray | None, notes: Notes) -> Intensity | None:
-    """Return the job's intensity: an hourly series weighted by when energy was drawn, else the annual average."""
-    grid, series = site.grid, site.series
-    if series is not None and energy_j is not None and energy_j.sum() > 0:
-        by_segment = _mean_over(series, edges)
-        if np.isfinite(by_segment).all():
-            value = float((by_segment * energy_j).sum() / energy_j.sum())
-            notes.cite("grid intensity", f"{value:.1f} g/kWh, {series.basis}, hourly", series.citation)
-            return Intensity(
-                exact(value) * relative(f"grid intensity series {series.zone}", SERIES_ERROR),
-                Basis.MODELLED,
-                series.basis,
-                f"hourly series of {series.zone} weighted by energy: {series.citation.source}",
-            )
-        notes.warn("the intensity series does not cover the run: the annual average is used")
+    """Return the job's intensity: a series weighted by when energy was drawn, else the annual average.
+
+    `edges` are Unix s, shape (n + 1,), and `energy_j` lies between them, shape (n,); None where nothing places the run
+    on the clock.
+    """
+    grid = site.grid
+    if site.series is not None:
+        found = _of_series(site.series, edges, energy_j, notes, otherwise=_otherwise(grid))
+        if found is not None:
+            return found
     if grid is None:
-        notes.null("carbon.operational", "no grid intensity: give --region, --zone or --intensity")
         return None
     notes.cite("grid intensity", f"{grid.g_per_kwh:g} g/kWh, {grid.basis}, {grid.name}", grid.citation)
     if grid.stand_in:
         notes.warn(f"the intensity of {grid.name} stands in for the grid zone {grid.zone}, with a wider interval")
     given = grid.basis == "as given"
-    return Intensity(_grid_factor(grid), Basis.ASSUMED if given else Basis.MODELLED, grid.basis, grid.citation.source)
+    basis = Basis.ASSUMED if given else Basis.MODELLED
+    return Intensity(_grid_factor(grid), basis, grid.basis, grid.zone, grid.citation.source)
 
 
-def market_factor(site: Site) -> GridFactor | None:
-    """Return the contractual factor: as given, else the provider's claim for the region after certificates."""
-    region = site.region
-    if site.market is not None or region is None or region.market_based_g_per_kwh is None:
-        return site.market
-    kind = region.cfe_kind or "certificates"
-    claim = region.market_based_g_per_kwh
-    return GridFactor(
-        zone=region.key,
-        name=f"the provider's market-based claim ({kind})",
-        g_per_kwh=claim,
-        low=claim,
-        high=claim,
-        basis="as given",
-        citation=region.cfe_citation or region.citation,
-    )
+def _otherwise(grid: GridFactor | None) -> str:
+    if grid is None:
+        return "no annual average is known either; give --region or --zone"
+    return f"the annual average of {grid.name} ({grid.basis}) is used"
+
+
+def _of_series(
+    series: IntensitySeries, edges: FloatArray, energy_j: FloatArray | None, notes: Notes, *, otherwise: str
+) -> Intensity | None:
+    """Return the mean of the series weighted by energy; None, with a warning, where it does not cover the run."""
+    if energy_j is None or energy_j.sum() <= 0:
+        notes.warn(f"the intensity series is not used, for nothing places the energy on the clock: {otherwise}")
+        return None
+    mean, covered = mean_over(series, edges)
+    weight = energy_j * covered
+    share = float(weight.sum() / energy_j.sum())
+    if share < SERIES_COVERS:
+        notes.warn(f"the intensity series of {series.zone} covers {share:.1%} of the run's energy: {otherwise}")
+        return None
+    if share < 1.0 - 1e-9:
+        covers = f"covers {share:.1%} of the run's energy"
+        notes.warn(f"the intensity series of {series.zone} {covers}: its mean stands for the rest")
+    value = float(np.where(covered > 0, mean * weight, 0.0).sum() / weight.sum())
+    notes.cite("grid intensity", f"{value:.1f} g/kWh, {series.basis}, series weighted by energy", series.citation)
+    doubt = relative(f"grid intensity series {series.zone} {series.basis}", SERIES_ERROR)
+    source = f"series of {series.zone} weighted by energy: {series.citation.source}"
+    return Intensity(exact(value) * doubt, Basis.MODELLED, series.basis, series.zone, source)
 
 
 def _grid_factor(grid: GridFactor) -> Uncertain:
     return factor(f"grid intensity {grid.zone} {grid.basis}", grid.g_per_kwh, grid.low, grid.high, at_least=0.0)
 
 
-def _mean_over(series: IntensitySeries, edges: FloatArray) -> FloatArray:
-    """Return the series' time mean in each segment, NaN where it does not reach, shape (edges - 1,)."""
-    starts = series.time_s
-    ends = np.append(starts[1:], series.end_s)
-    before = np.concatenate(([0.0], np.cumsum(series.g_per_kwh * (ends - starts))))
-    inside = np.clip(np.searchsorted(starts, edges, side="right") - 1, 0, starts.size - 1)
-    cumulative = before[inside] + series.g_per_kwh[inside] * (edges - starts[inside])
-    length = np.diff(edges)
-    mean: FloatArray = np.divide(np.diff(cumulative), length, out=np.full(length.shape, np.nan), where=length > 0)
-    mean[(edges[:-1] < starts[0]) | (edges[1:] > series.end_s)] = np.nan
-    return mean
+def mean_over(series: IntensitySeries, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the series' time mean in each segment and the share of the segment that it covers, shape (edges - 1,).
+
+    The mean is NaN where nothing is covered. Exact: both integrals are piecewise linear between the series' own edges.
+    """
+    knots = np.append(series.time_s, series.end_s)
+    lengths = np.diff(knots)
+    known = np.isfinite(series.g_per_kwh)
+
+    def integral(rate: FloatArray) -> FloatArray:
+        at_knots = np.concatenate(([0.0], np.cumsum(rate * lengths)))
+        return np.diff(np.interp(edges, knots, at_knots))
+
+    covered_s = integral(known.astype(np.float64))
+    grams = integral(np.where(known, series.g_per_kwh, 0.0))
+    seconds = np.diff(edges)
+    nothing = np.full(seconds.shape, np.nan)
+    mean: FloatArray = np.divide(grams, covered_s, out=nothing, where=covered_s > 0)
+    share: FloatArray = np.divide(covered_s, seconds, out=np.zeros_like(seconds), where=seconds > 0)
+    return mean, share
 
 
 def embodied(system: System, gpu_hours: float | None, notes: Notes) -> tuple[Uncertain, str] | None:
@@ -137,7 +158,13 @@ def carbon(
     operational = market = total_kg = None
     if figure is not None and grid is not None:
         operational = figure.joules / J_PER_KWH * grid.g_per_kwh / 1000.0
-    contract = market_factor(site)
+    else:
+        why = NO_ENERGY if figure is None else NO_GRID
+        notes.null("carbon.operational", why)
+        notes.null("carbon.total", why)
+    if grid is None:
+        notes.null("carbon.intensity", NO_GRID)
+    contract = site.market
     if figure is not None and contract is not None:
         market = figure.joules / J_PER_KWH * _grid_factor(contract) / 1000.0
         notes.cite("market-based intensity", f"{contract.g_per_kwh:g} g/kWh, {contract.name}", contract.citation)
@@ -148,7 +175,7 @@ def carbon(
     sci = None
     if total_kg is not None and work is not None:
         sci = (total_kg * 1000.0 / work[0]).quantity(
-            f"gCO2e/{work[1]}", Basis.MODELLED, "SCI = ((E x I) + M) / R, ISO/IEC 21031:2024"
+            f"gCO2e/{work[1]}", Basis.MODELLED, "SCI = ((E × I) + M) / R, ISO/IEC 21031:2024"
         )
     elif work is None:
         notes.null("carbon.sci", "the logs tell no amount of work to divide by")
@@ -158,12 +185,12 @@ def carbon(
     return Carbon(
         intensity=grid.g_per_kwh.quantity("gCO2e/kWh", grid.basis, grid.source) if grid else None,
         intensity_basis=grid.kind if grid else None,
-        zone=site.grid.zone if site.grid else None,
+        zone=grid.zone if grid else None,
         region=site.region.key if site.region else None,
-        operational=operational.quantity("kgCO2e", basis, f"headline energy x grid intensity{lower}")
+        operational=operational.quantity("kgCO2e", basis, f"headline energy × grid intensity{lower}")
         if operational
         else None,
-        market_based=market.quantity("kgCO2e", Basis.MODELLED, f"headline energy x {contract.name}")
+        market_based=market.quantity("kgCO2e", Basis.MODELLED, f"headline energy × {contract.name}")
         if market and contract
         else None,
         embodied=boards[0].quantity("kgCO2e", Basis.MODELLED, boards[1]) if boards else None,

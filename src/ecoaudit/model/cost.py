@@ -19,7 +19,7 @@ class Bill:
 
 def bill(site: Site, gpu_hours: float | None, notes: Notes) -> Bill:
     """Return GPU-hours x price; null where the price or the GPU-hours are not known."""
-    hours = Quantity.exact(gpu_hours, "GPU-h", Basis.MEASURED, "GPUs x job duration") if gpu_hours else None
+    hours = Quantity.exact(gpu_hours, "GPU-h", Basis.MEASURED, "GPUs × job duration") if gpu_hours else None
     price = site.price
     if price is None:
         notes.null("cost.total", "no price is known for these GPUs; set price_per_gpu_hour")
@@ -35,7 +35,7 @@ def bill(site: Site, gpu_hours: float | None, notes: Notes) -> Bill:
         notes.null("cost.total", "the number of GPUs or the duration is not known")
     return Bill(
         Cost(
-            total=(usd * gpu_hours).quantity("USD", Basis.MODELLED, f"GPU-hours x price, {source}")
+            total=(usd * gpu_hours).quantity("USD", Basis.MODELLED, f"GPU-hours × price, {source}")
             if gpu_hours
             else None,
             per_gpu_hour=usd.quantity("USD", Basis.ASSUMED, source),

@@ -7,14 +7,13 @@ from ecoaudit.ingest.records import TrainingLog
 from ecoaudit.model.audit import Efficiency, EfficiencyReference
 from ecoaudit.model.flops import Work, workload_of
 from ecoaudit.model.hardware import System
-from ecoaudit.model.levels import Figure
+from ecoaudit.model.levels import J_PER_KWH, Figure
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.uncertainty import Z90, Uncertain, exact, relative
 from ecoaudit.quantity import Basis, Boundary, Quantity
 from ecoaudit.reference.types import MeasuredPair
 
 PJ = 1e12
-SIXTEEN_BIT = frozenset({"bf16", "fp16", "float16", "bfloat16", "16-mixed", "bf16-mixed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +39,20 @@ def number_format(precision: str | None) -> str | None:
     return "tf32" if "tf32" in name or "fp32" in name or "float32" in name else None
 
 
-def find_reference(system: System, training: TrainingLog | None, pairs: Sequence[MeasuredPair]) -> Reference | None:
-    """Return the reference by this rule: same GPU; same workload if metered, else the same kind (full training or
-    LoRA); of these the fewest joules per FLOP. It is ranked when workload or number format agree, else only shown.
+def find_reference(
+    system: System, training: TrainingLog | None, pairs: Sequence[MeasuredPair], *, lora: bool = False
+) -> Reference | None:
+    """Return the reference by this rule: same GPU; same workload if metered, else the same kind (full training, or
+    LoRA as the workload or the user says); of these, else of any kind, the fewest joules per FLOP.
+
+    It is ranked when kind and number format agree, or the workload where the run names no format; else only shown.
     """
     gpu = system.gpu.name if system.gpu else None
     workload = workload_of(training)
     candidates = [p for p in pairs if p.gpu == gpu and p.pj_per_flop is not None]
     same = [p for p in candidates if p.workload == workload]
-    kind = [p for p in candidates if ("lora" in p.workload) == ("lora" in (workload or ""))]
+    lora = lora or "lora" in (workload or "")
+    kind = [p for p in candidates if ("lora" in p.workload) == lora]
     chosen = min(same or kind or candidates, key=lambda p: p.pj_per_flop or 0.0, default=None)
     if chosen is None or chosen.pj_per_flop is None:
         return None
@@ -58,7 +62,7 @@ def find_reference(system: System, training: TrainingLog | None, pairs: Sequence
     return Reference(
         chosen,
         exact(chosen.pj_per_flop) * relative(f"reference {chosen.system} {chosen.workload} {chosen.nodes}", width),
-        ranked=agrees or (run_format is None and chosen.workload == workload),
+        ranked=(agrees and chosen in (same or kind)) or (run_format is None and chosen.workload == workload),
     )
 
 
@@ -91,11 +95,7 @@ def efficiency(
         why = "no metered run of this GPU" if reference is None else "energy is not at the node boundary, or no FLOPs"
         notes.null("efficiency.ratio_to_reference", why)
     elif not reference.ranked:
-        own = training.precision or "an unknown number format"
-        notes.null(
-            "efficiency.ratio_to_reference",
-            f"the reference computes in {reference.pair.number_format}, this run in {own}: shown, not ranked",
-        )
+        notes.null("efficiency.ratio_to_reference", _why_not_ranked(reference, training))
     else:
         ratio = (pj / reference.pj_per_flop).quantity(
             "1", Basis.MODELLED, "pJ per model FLOP of the run over the reference"
@@ -111,17 +111,31 @@ def efficiency(
     )
 
 
+def _why_not_ranked(reference: Reference, training: TrainingLog) -> str:
+    own, theirs = number_format(training.precision), reference.pair.number_format
+    if own is not None and own == theirs:
+        return f"the reference is {reference.pair.workload}, another kind of training: shown, not ranked"
+    return f"the reference computes in {theirs}, this run in {own or 'an unknown number format'}: shown, not ranked"
+
+
 def _shown(reference: Reference, work: Work) -> EfficiencyReference:
     pair, source = reference.pair, reference.pair.citation.source
     per_token = work.flops_per_token
     return EfficiencyReference(
-        name=f"{pair.workload} on {pair.nodes} x {pair.gpus_per_node} {pair.gpu} ({pair.operator})",
+        name=f"{pair.workload} on {pair.nodes} × {pair.gpus_per_node} {pair.gpu} ({pair.operator})",
         format=pair.number_format or "unknown",
         pj_per_flop=reference.pj_per_flop.quantity("pJ/FLOP", Basis.MEASURED, source),
         j_per_token=(reference.pj_per_flop * (per_token / PJ)).quantity(
-            "J/token", Basis.MODELLED, f"{source}; x this run's FLOPs per token"
+            "J/token", Basis.MODELLED, f"{source}; × this run's FLOPs per token"
         )
         if per_token
+        else None,
+        energy=(reference.pj_per_flop * work.flops / (PJ * J_PER_KWH)).quantity(
+            "kWh",
+            Basis.MODELLED,
+            f"this run's model FLOPs at the pJ/FLOP of {source}; {pair.number_format or 'unknown'}",
+        )
+        if work.flops is not None
         else None,
         mfu=Quantity.exact(pair.mfu, "1", Basis.MEASURED, f"{source}; against the dense BF16 peak")
         if pair.mfu

@@ -61,6 +61,6 @@ def _priced(found: Candidate, facts: RunFacts, job: Figure) -> Finding:
         evidence=found.evidence,
         saving_kwh=kwh.quantity("kWh", Basis.MODELLED, source) if kwh is not None else None,
         saving_kgco2e=kg.quantity("kgCO2e", Basis.MODELLED, source) if kg is not None else None,
-        saving_usd=usd.quantity("USD", Basis.MODELLED, f"{source}; GPU-hours x price") if usd is not None else None,
+        saving_usd=usd.quantity("USD", Basis.MODELLED, f"{source}; GPU-hours × price") if usd is not None else None,
         advice=found.advice,
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecoaudit.ingest.records import TrainingLog
+from ecoaudit.model.inputs import StatedModel
 from ecoaudit.model.uncertainty import Uncertain, exact, factor
 
 ASPECT_RATIO = 128
@@ -65,21 +66,25 @@ class Work:
         return self.flops.value / self.tokens if self.flops and self.tokens else None
 
 
-def count_work(training: TrainingLog, gpu_count: int | None) -> Work:
-    """Return the useful work of a run: by its benchmark's known shape, the log's own count, or its parameters."""
+def count_work(training: TrainingLog, gpu_count: int | None, stated: StatedModel | None = None) -> Work:
+    """Return the useful work of a run: by the stated model, its benchmark's known shape, the log's own count, or its
+    parameters.
+    """
     shape = BENCHMARKS.get(training.benchmark or "")
+    sequence = _sequence(training, stated)
     tokens = training.tokens
-    if tokens is None and training.samples and (training.tokens_per_sample or shape):
-        tokens = training.samples * (training.tokens_per_sample or (shape.sequence if shape else 0))
+    if tokens is None and training.samples:
+        per_sample = training.tokens_per_sample or (shape.sequence if shape else stated and stated.sequence_length)
+        tokens = training.samples * per_sample if per_sample else None
+    if stated is not None and tokens:
+        return _from_statement(stated, sequence, tokens)
     if shape is not None and tokens:
-        counted = "4N" if shape.lora else "6N"
-        return Work(
-            tokens, exact(tokens * shape.flops_per_token()), f"{counted} + 6Lhs per token, {training.benchmark}"
-        )
+        source = f"{_linear(lora=shape.lora)} + 6Lhs per token, {training.benchmark}"
+        return Work(tokens, exact(tokens * shape.flops_per_token()), source)
     if training.flops and training.flops_kind == "model":
         return Work(tokens, exact(training.flops), f"counted by {training.framework}")
     if training.params and tokens:
-        return _from_parameters(training.params, training.sequence_length, tokens)
+        return _from_parameters(training.params, training.sequence_length, tokens, lora=False)
     rate, steps = training.tflops_per_gpu, training.steps
     if rate and gpu_count and steps is not None and np.isfinite(steps.duration_s).any():
         seconds = float(np.nanmean(steps.duration_s)) * (training.step_count or steps.duration_s.size)
@@ -87,12 +92,41 @@ def count_work(training: TrainingLog, gpu_count: int | None) -> Work:
     return Work(tokens, None, "neither the model's size nor its FLOPs are in the logs")
 
 
-def _from_parameters(params: float, sequence: int | None, tokens: float) -> Work:
-    """Return 6N + 6Lhs with L and h guessed from N by the usual aspect ratio (N = 12 L h^2), or 6N without s."""
-    linear = exact(6.0 * params * tokens)
+def _sequence(training: TrainingLog, stated: StatedModel | None) -> int | None:
+    """Return the sequence length: as stated, as logged, else as the known model was published with."""
+    if stated is None:
+        return training.sequence_length
+    return stated.sequence_length or training.sequence_length or stated.preset_sequence_length
+
+
+def _from_statement(stated: StatedModel, sequence: int | None, tokens: float) -> Work:
+    """Return the FLOPs of the stated model: exact where its shape is stated, else with the attention term guessed."""
+    params = stated.active_params or stated.params
+    if params is None:
+        raise ValueError("a stated model has params or active_params")
+    whose = f"model: {stated.source}"
+    if stated.layers and stated.hidden_size and sequence:
+        shape = Architecture(params, stated.layers, stated.hidden_size, sequence, stated.lora)
+        source = f"{_linear(lora=stated.lora)} + 6Lhs per token; {whose}"
+        return Work(tokens, exact(tokens * shape.flops_per_token()), source)
+    work = _from_parameters(params, sequence, tokens, lora=stated.lora)
+    return Work(work.tokens, work.flops, f"{work.source}; {whose}")
+
+
+def _linear(*, lora: bool) -> str:
+    return "4N" if lora else "6N"
+
+
+def _from_parameters(params: float, sequence: int | None, tokens: float, *, lora: bool) -> Work:
+    """Return 6N + 6Lhs (LoRA: 4N) with L and h guessed from N by the usual aspect ratio (N = 12 L h^2).
+
+    Without a sequence length attention is not counted.
+    """
+    counted = _linear(lora=lora)
+    linear = exact((4.0 if lora else 6.0) * params * tokens)
     if not sequence:
-        return Work(tokens, linear, "6N per token; attention not counted (sequence length not logged)")
+        return Work(tokens, linear, f"{counted} per token; attention not counted (sequence length not logged)")
     layers = (params / (12.0 * ASPECT_RATIO**2)) ** (1 / 3)
     attention = 6.0 * layers * (ASPECT_RATIO * layers) * sequence * tokens
     guess = factor("attention FLOPs from the parameter count", 1.0, 0.6, 1.5, at_least=0.0)
-    return Work(tokens, linear + attention * guess, "6N + 6Lhs per token, L and h guessed from N (h = 128 L)")
+    return Work(tokens, linear + attention * guess, f"{counted} + 6Lhs per token, L and h guessed from N (h = 128 L)")

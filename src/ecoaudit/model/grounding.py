@@ -83,7 +83,7 @@ def by_power(
         return _prior(prior, boards, system, seconds, notes)
     if rapl_j is not None:
         return _built_up(rapl_j, boards, system, seconds, notes)
-    what = f"{node_gpus} x {system.boards[0].name}" if len(system.boards) == 1 else "mixed GPUs"
+    what = f"{node_gpus} × {system.boards[0].name}" if len(system.boards) == 1 else "mixed GPUs"
     reason = (
         f"no metered node is like this one ({what}) and nothing but GPU power is known; give --host-power-w, let the "
         "recorder read RAPL, or fit the node with `ecoaudit calibrate`"
@@ -139,7 +139,7 @@ def _user_line(
             f"calibration {line.id}: this run's boards drew {mean_w:,.0f} W a node on average, the calibration saw "
             f"{low:,.0f} to {high:,.0f} W: the line is extrapolated"
         )
-    notes.state("node line", f"{line.host_w:.0f} W + {line.alpha:.3f} x GPU power", line.source)
+    notes.state("node line", f"{line.host_w:.0f} W + {line.alpha:.3f} × GPU power", line.source)
     return Grounded(
         joules,
         "power",
@@ -159,7 +159,7 @@ def _prior(line: PowerLine, boards: BoardEnergy, system: System, seconds: FloatA
             "the nodes' cooling is not known: the node line's slope is wide; set cooling (air, liquid, immersion)"
         )
     notes.warn(
-        f"node energy is modelled by a prior ({line.host_w[0]:.0f} W + {line.alpha[0]:.2f} x GPU power), not measured "
+        f"node energy is modelled by a prior ({line.host_w[0]:.0f} W + {line.alpha[0]:.2f} × GPU power), not measured "
         "on this system; `ecoaudit calibrate` fits your own"
     )
     return _line(line.id, alpha, host, line.basis, line.citation, boards, system, seconds, notes)
@@ -219,7 +219,7 @@ def _line(
     def joules(segments: Segments) -> Uncertain:
         return host * _node_seconds(system, seconds, segments) + alpha * boards.joules(segments)
 
-    notes.cite("node line", f"{host.value:.0f} W + {alpha.value:.3f} x GPU power", citation)
+    notes.cite("node line", f"{host.value:.0f} W + {alpha.value:.3f} × GPU power", citation)
     return Grounded(
         joules,
         "power",

@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from ecoaudit.ingest.records import FloatArray
 from ecoaudit.model.calibration import CalibratedLine
 from ecoaudit.reference.types import (
-    Citation,
     Cooling,
     Gpu,
     GpuPrice,
-    GridBasis,
     GridFactor,
+    IntensitySeries,
     MeasuredPair,
     PowerLine,
     PueFactor,
@@ -45,26 +43,11 @@ class Tables(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class IntensitySeries:
-    """Grid intensity over time: `g_per_kwh[i]` holds from `time_s[i]` (Unix s) to the next entry, shape (n,) each.
-
-    `end_s` closes the last interval. The series must say which of the three quantities it is.
-    """
-
-    time_s: FloatArray
-    g_per_kwh: FloatArray
-    end_s: float
-    basis: GridBasis
-    zone: str
-    citation: Citation
-
-
-@dataclass(frozen=True, slots=True)
 class Site:
     """Where the run took place, resolved: grid, PUE and price with their intervals and sources.
 
     `market` is a contractual (market-based) factor, shown beside the location-based one. `warnings` tell what was
-    assumed in resolving; they go into the audit.
+    assumed in resolving; they go into the audit, `pue_warning` only where a facility figure is computed with it.
     """
 
     grid: GridFactor | None
@@ -74,6 +57,26 @@ class Site:
     market: GridFactor | None = None
     series: IntensitySeries | None = None
     warnings: tuple[str, ...] = ()
+    pue_warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatedModel:
+    """The trained model as stated: `params` all weights, `active_params` those that one token passes through.
+
+    None where not stated; `lora` where the base is frozen. `sequence_length` is this run's, `preset_sequence_length`
+    what a known model was published with: the last resort. `source` says where the figures come from.
+    """
+
+    source: str
+    params: float | None = None
+    active_params: float | None = None
+    layers: int | None = None
+    hidden_size: int | None = None
+    sequence_length: int | None = None
+    preset_sequence_length: int | None = None
+    lora: bool = False
+    precision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class ModelOptions:
     network_power_w: float | None = None
     calibration: CalibratedLine | None = None
     node_gpu_count: int | None = None
+    model: StatedModel | None = None
 
 
 @dataclass(frozen=True, slots=True)

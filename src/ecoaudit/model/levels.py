@@ -43,6 +43,10 @@ def joint_basis(*bases: Basis) -> Basis:
     return weakest
 
 
+PUE_BASIS = Basis.ASSUMED
+"""A PUE is a site's or a fleet's figure over a year, or stated: nobody metered the building during this run."""
+
+
 def pue_factor(pue: PueFactor) -> Uncertain:
     """Return PUE as a factor; it is never below 1 (ISO/IEC 30134-2)."""
     return factor("PUE", pue.value, pue.low, pue.high, at_least=1.0)
@@ -93,6 +97,12 @@ class Ledger:
         all_nodes = self.system.nodes is None or len(self.meters.meters) >= self.system.nodes
         return all_nodes and self.meters.coverage >= NODE_TIME and self.system.node_share == 1.0
 
+    @property
+    def has_facility(self) -> bool:
+        """Whether any figure of the job is at the facility, where PUE enters."""
+        names: tuple[LevelName, ...] = ("measured", "L3")
+        return any(self._node(name, self.everything) is not None for name in names)
+
     def network_j(self, segments: Segments) -> Uncertain | None:
         """Return the switches' energy in the chosen segments (J)."""
         if self.network is None:
@@ -110,16 +120,16 @@ class Ledger:
             return node
         network = self.network_j(segments)
         inside = node.joules if network is None else node.joules + network
-        bases = [node.basis, self.pue.basis] + ([self.network.basis] if self.network and network else [])
+        bases = [node.basis, PUE_BASIS] + ([self.network.basis] if self.network and network else [])
         source = (
-            f"({node.source}{' + network' if network else ''}) x PUE {self.pue.value:g} ({self.pue.citation.source})"
+            f"({node.source}{' + network' if network else ''}) × PUE {self.pue.value:g} ({self.pue.citation.source})"
         )
         return Figure(inside * pue_factor(self.pue), level, Boundary.FACILITY, joint_basis(*bases), source)
 
     def _gpu(self, level: LevelName, segments: Segments) -> Figure | None:
         if level == "L1" and self.static_w is not None:
             joules = self.static_w * float(self.seconds[segments].sum())
-            return Figure(joules, "L1", Boundary.GPU, Basis.ASSUMED, "enforced limit or TDP x time, all GPUs")
+            return Figure(joules, "L1", Boundary.GPU, Basis.ASSUMED, "enforced limit or TDP × time, all GPUs")
         if level in {"L2", "measured"} and self.boards is not None:
             joules = self.boards.joules(segments)
             return Figure(joules, level, Boundary.GPU, self.boards.basis, self.boards.source)

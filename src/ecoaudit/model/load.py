@@ -102,7 +102,7 @@ def beside_reference(facts: RunFacts) -> Candidate | None:
         return None
     pair = reference.pair
     text = (
-        f"training took {inside.joules.value / J_PER_KWH:.3g} kWh at the nodes; {pair.workload} on {pair.nodes} x "
+        f"training took {inside.joules.value / J_PER_KWH:.3g} kWh at the nodes; {pair.workload} on {pair.nodes} × "
         f"{pair.gpus_per_node} {pair.gpu} ({pair.number_format or 'unknown format'}) would have computed the same "
         f"FLOPs with {would.value / J_PER_KWH:.3g} kWh"
     )

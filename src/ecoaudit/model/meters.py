@@ -159,7 +159,7 @@ def node_meters(
         boundary=side,
         coverage=1.0 - gap_share,
         fit_for_calibration=fit,
-        source=f"{len(meters)} x {chosen[0].source.format} at the node, {side.upper()}, trapezoid",
+        source=f"{len(meters)} × {chosen[0].source.format} at the node, {side.upper()}, trapezoid",
     )
 
 

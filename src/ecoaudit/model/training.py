@@ -8,6 +8,7 @@ from typing import Any
 
 from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest.records import TrainingLog
+from ecoaudit.model.inputs import StatedModel
 from ecoaudit.model.notes import Notes
 
 _TIMES = ("job_start_s", "job_end_s", "train_start_s", "train_end_s")
@@ -60,6 +61,18 @@ def filled(best: TrainingLog, other: TrainingLog) -> TrainingLog:
     if best.clock == "none" and other.clock != "none":
         missing |= {name: getattr(other, name) for name in _TIMES} | {"clock": other.clock}
     return replace(best, **missing)
+
+
+def restated(log: TrainingLog, stated: StatedModel | None) -> TrainingLog:
+    """Return the log with what the user states of the model in the place of what it tells or lacks."""
+    if stated is None:
+        return log
+    return replace(
+        log,
+        params=stated.params or stated.active_params or log.params,
+        sequence_length=stated.sequence_length or log.sequence_length,
+        precision=stated.precision or log.precision,
+    )
 
 
 def _without_nan(log: TrainingLog) -> TrainingLog:

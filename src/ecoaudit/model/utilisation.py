@@ -57,7 +57,7 @@ def by_utilisation(
     if line is None or line.gpus_per_node != node_gpus or not gpu.form_factor.startswith(("SXM", "OAM")):
         notes.null(
             "energy.levels.L3",
-            f"no metered node is like this one ({node_gpus} x {gpu.name}); record GPU power and give --host-power-w, "
+            f"no metered node is like this one ({node_gpus} × {gpu.name}); record GPU power and give --host-power-w, "
             "or use `ecoaudit calibrate`",
         )
         return None
@@ -81,7 +81,7 @@ def by_utilisation(
     def joules(segments: Segments) -> Uncertain:
         return node_w * (nodes * share * float(seconds[segments].sum()))
 
-    formula = f"{static_w:.0f} W + {line.alpha:.3f} x {node_gpus} x {gpu.tdp_w:g} W x u^{line.u_exponent:g}"
+    formula = f"{static_w:.0f} W + {line.alpha:.3f} × {node_gpus} × {gpu.tdp_w:g} W × u^{line.u_exponent:g}"
     notes.cite("node line", formula, line.citation)
     return Grounded(
         joules,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from ecoaudit.ingest.records import FloatArray
 from ecoaudit.quantity import Basis
 
 GridBasis = Literal["lifecycle", "direct", "marginal", "as given"]
@@ -75,6 +76,22 @@ class GridFactor:
     citation: Citation
     stand_in: bool = False
     alternatives: tuple["GridFactor", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IntensitySeries:
+    """Grid intensity over time: `g_per_kwh[i]` holds from `time_s[i]` (Unix s) to the next entry, shape (n,) each.
+
+    NaN marks a hole that no entry covers; `end_s` closes the last interval. `basis` is one of the three quantities that
+    are never mixed.
+    """
+
+    time_s: FloatArray
+    g_per_kwh: FloatArray
+    end_s: float
+    basis: GridBasis
+    zone: str
+    citation: Citation
 
 
 @dataclass(frozen=True, slots=True)

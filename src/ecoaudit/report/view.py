@@ -228,6 +228,9 @@ def efficiency_rows(audit: Audit) -> list[Row]:
         if reference.j_per_token is not None:
             label = "Reference at this run's FLOPs per token"
             rows.append(Row(label, reference.j_per_token, "node (AC), without network"))
+        if reference.energy is not None:
+            label = "This run's training at the reference's efficiency"
+            rows.append(Row(label, reference.energy, "node (AC), training window"))
         if efficiency.ratio_to_reference is not None:
             rows.append(Row("Ratio to the reference", efficiency.ratio_to_reference, "node (AC)"))
     training = audit.training

@@ -1,0 +1,77 @@
+"""What a user states of the place of a run, and what a provider claims for it, in the form of table rows."""
+
+from ecoaudit.quantity import Basis
+from ecoaudit.reference.types import Citation, GpuPrice, GridBasis, GridFactor, PueFactor, Region
+
+GIVEN = Citation(source="given by the user")
+
+
+def given_grid(g_per_kwh: float, basis: GridBasis, zone: str | None) -> GridFactor:
+    """Return a location-based intensity as the user gives it, without doubt of our own."""
+    return GridFactor(
+        zone=zone or "given",
+        name="given by the user",
+        g_per_kwh=g_per_kwh,
+        low=g_per_kwh,
+        high=g_per_kwh,
+        basis=basis,
+        citation=GIVEN,
+    )
+
+
+def given_contract(g_per_kwh: float, zone: str | None) -> GridFactor:
+    """Return a market-based (contractual) intensity as the user gives it."""
+    return GridFactor(
+        zone=zone or "given",
+        name="the contract given by the user",
+        g_per_kwh=g_per_kwh,
+        low=g_per_kwh,
+        high=g_per_kwh,
+        basis="as given",
+        citation=GIVEN,
+    )
+
+
+def given_pue(value: float) -> PueFactor:
+    """Return a PUE as the user gives it."""
+    return PueFactor(
+        value=value,
+        low=value,
+        high=value,
+        scope="user",
+        basis=Basis.ASSUMED,
+        citation=GIVEN,
+    )
+
+
+def given_price(usd_per_gpu_hour: float, gpu: str, region: str | None) -> GpuPrice:
+    """Return a price of a GPU-hour as the user gives it."""
+    return GpuPrice(
+        provider="given",
+        instance="",
+        gpu=gpu,
+        region=region,
+        usd_per_gpu_hour=usd_per_gpu_hour,
+        low=usd_per_gpu_hour,
+        high=usd_per_gpu_hour,
+        citation=GIVEN,
+    )
+
+
+def market_claim(region: Region | None) -> GridFactor | None:
+    """Return what the provider claims after its certificates; it stands beside the location-based figure.
+
+    None where the provider publishes no claim for the region (GHG Protocol scope 2, market-based).
+    """
+    if region is None or region.market_based_g_per_kwh is None or region.cfe_citation is None:
+        return None
+    value = region.market_based_g_per_kwh
+    return GridFactor(
+        zone=region.zone,
+        name=f"{region.provider}, {region.cfe_kind or 'annual matching'}",
+        g_per_kwh=value,
+        low=value,
+        high=value,
+        basis="as given",
+        citation=region.cfe_citation,
+    )
