@@ -17,6 +17,7 @@ from record.machine import ROOT, Machine, lines_in, wait_for
 from record.simulation import SimulatedClock, simulate
 
 SCHEMA = ROOT / "src" / "ecoaudit" / "ingest" / "telemetry" / "telemetry.schema.json"
+NO_COUNTER = "fail field.83.0 * 3 0 1e9\nfail nvmlDeviceGetTotalEnergyConsumption * 3 0 1e9\n"
 FAST = ("-o", "run.jsonl", "--interval", "0.05")
 
 
@@ -130,9 +131,9 @@ def test_daily_segments_of_which_one_is_packed(stub: Any, tmp_path: Path) -> Non
         ("gpus 2\ntrace * 0 500000 90\ndriver_off 20.5 45\nreset * 45\n", "driver_lost"),
         ("gpus 2\ntrace * 0 500000 90\nfail field.185.0 1 999 4.5 7.5\n", "nvml_error"),
         ("gpus 2\ntrace * 0 500000 90\ncounter * 5000000\nreset * 30\n", "counter_reset"),
-        ("gpus 1\ntrace * 0 500000 90\nfail field.83.0 * 3 0 1e9\nfail nvmlDeviceGetTotalEnergyConsumption * 3 0 1e9\n", None),
+        ("gpus 1\ntrace * 0 500000 90\n" + NO_COUNTER, None),
     ],
-)  # fmt: skip
+)
 def test_incidents_are_read(stub: Any, tmp_path: Path, config: str, name: str | None) -> None:
     stub.configure(config)
     path = tmp_path / "run.jsonl"
