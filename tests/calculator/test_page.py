@@ -114,6 +114,22 @@ def test_tab_reaches_every_control(open_page: Open) -> None:
     assert tab.evaluate("document.activeElement.getAttribute('aria-label')") == "source: GPU"
 
 
+def test_a_preset_becomes_a_custom_model_with_the_same_figures(open_page: Open) -> None:
+    tab = open_page("#v1/1/model=deepseek-v3&gpu=NVIDIA+H200&gpus=2048&hfu=0.4")
+    before = tab.evaluate("ecoaudit.app.current().found.training")
+    tab.get_by_role("combobox", name="Model").click()
+    tab.get_by_role("option", name="Custom: by parameters").click()
+    after = tab.evaluate("ecoaudit.app.current().found.training")
+    assert after["model"] is None
+    for same in ("params", "active_params", "tokens", "sequence_length"):
+        assert after[same] == before[same], same
+    field = tab.get_by_role("textbox", name="MFU")
+    field.fill("40%")
+    field.press("Tab")
+    assert request(tab)["mfu"] == pytest.approx(0.4)
+    assert "hfu" not in request(tab), "one of the two holds"
+
+
 def test_wrong_numbers_are_refused_beside_their_field(open_page: Open) -> None:
     tab = open_page()
     before = request(tab)

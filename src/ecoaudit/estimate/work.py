@@ -61,7 +61,8 @@ def plan_work(request: EstimateRequest, tables: Tables, notes: Notes) -> Planned
     if shape.lora:
         notes.warn("no published BF16 run of LoRA or QLoRA is known: MFU is that of full training, on 4N FLOPs a token")
     per_token = attention + linear
-    notes.cite("model FLOPs", f"{per_token.value:.4g} per token", Citation(counted + " (arXiv:2001.08361, 2104.04473)"))
+    papers = Citation(counted + " (arXiv:2001.08361, 2104.04473)", year="2020, 2021", licence="facts")
+    notes.cite("model FLOPs", f"{per_token.value:.4g} per token", papers)
     return PlannedWork(
         preset=preset,
         params=request.params or (preset.params if preset else active),

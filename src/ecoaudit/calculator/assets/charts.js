@@ -82,10 +82,13 @@ function ticks(low, high) {
 /** Points `{ label, x, y, chosen, partial }` on logarithmic axes; of those not `partial` the ones that none beats on both are joined. */
 function scatter(width, title, points, unitX, unitY) {
   const height = Math.min(380, Math.max(260, width * 0.55));
-  const [left, right, top, bottom] = [64, 18, 14, 44];
   const span = (values) => [Math.min(...values) / 1.25, Math.max(...values) * 1.25];
   const [lowX, highX] = span(points.map(({ x }) => x));
   const [lowY, highY] = span(points.map(({ y }) => y));
+  const tick = (value, unit) => show({ value, unit }).replace(/(\.\d*?)0+(?= |$)/, "$1").replace(/\.(?= |$)/, "");
+  const upward = ticks(lowY, highY);
+  const left = Math.max(...upward.map((y) => textWidth(tick(y, unitY))), 40) + 10;
+  const [right, top, bottom] = [18, 14, 44];
   const px = (x) => left + ((width - left - right) * Math.log(x / lowX)) / Math.log(highX / lowX);
   const py = (y) => height - bottom - ((height - top - bottom) * Math.log(y / lowY)) / Math.log(highY / lowY);
   const label = (value, unit) => show({ value, unit });
@@ -93,11 +96,11 @@ function scatter(width, title, points, unitX, unitY) {
   const grid = [
     ...ticks(lowX, highX).flatMap((x) => [
       s("line", { x1: px(x), x2: px(x), y1: top, y2: height - bottom, class: "grid" }),
-      s("text", { x: px(x), y: height - bottom + 18, "text-anchor": "middle", class: "value" }, label(x, unitX)),
+      s("text", { x: px(x), y: height - bottom + 18, "text-anchor": "middle", class: "value" }, tick(x, unitX)),
     ]),
-    ...ticks(lowY, highY).flatMap((y) => [
+    ...upward.flatMap((y) => [
       s("line", { x1: left, x2: width - right, y1: py(y), y2: py(y), class: "grid" }),
-      s("text", { x: left - 8, y: py(y) + 4, "text-anchor": "end", class: "value" }, label(y, unitY)),
+      s("text", { x: left - 8, y: py(y) + 4, "text-anchor": "end", class: "value" }, tick(y, unitY)),
     ]),
   ];
   const path = best.map(({ x, y }, i) => `${i ? "L" : "M"}${px(x)} ${py(y)}`).join("");

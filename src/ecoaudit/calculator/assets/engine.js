@@ -169,7 +169,7 @@ function planWork(request, notes) {
   }
   const perToken = attention.plus(linear);
   const source = counted + " (arXiv:2001.08361, 2104.04473)";
-  notes.cite("model FLOPs", `${general(perToken.value, 4)} per token`, { source, year: null, licence: null });
+  notes.cite("model FLOPs", `${general(perToken.value, 4)} per token`, { source, year: "2020, 2021", licence: "facts" });
   return {
     preset,
     params: request.params ?? preset?.params ?? active,

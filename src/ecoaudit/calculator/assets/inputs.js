@@ -129,7 +129,8 @@ function chooseModel(id) {
     const tokens = MODELS.get(id).tokens ? undefined : training?.tokens ?? 1e12;
     return app.change({ ...shape, model: id, tokens, samples: undefined });
   }
-  const own = training && { params: training.params, tokens: training.tokens, sequence_length: training.sequence_length };
+  const previous = MODELS.get(app.current().request.model);
+  const own = training && { ...(previous?.moe && { active_params: training.active_params }), params: training.params, tokens: training.tokens, sequence_length: training.sequence_length };
   return app.change({ ...shape, ...own, model: undefined, samples: undefined });
 }
 
@@ -157,7 +158,7 @@ function inputsForm() {
       label: "Precision", name: "precision", options: ["bf16", "fp16", "fp8", "fp4", "tf32", "fp32"].map((name) => [name, name.toUpperCase()]),
       allowed: (format, request) => GPUS.get(request.gpu).peak[format] !== undefined && (format !== "fp4" || request.mfu !== undefined),
     }),
-    numberField({ label: "MFU", name: "mfu", range: [0.02, 0.8], limits: [0.001, 1], linear: true, write: percent, read: readPercent, auto: (found) => found.mfu.value, note: source("MFU", "MFU") }),
+    numberField({ label: "MFU", name: "mfu", range: [0.02, 0.8], limits: [0.001, 1], linear: true, write: percent, read: readPercent, auto: (found) => found.mfu.value, note: sourceButton("MFU", () => [...entry("MFU")(), ...mfuEvidence()]) }),
     h("p", { class: "hint", id: "mfu-range" }),
     selectField({ label: "Recompute", name: "recompute", options: [["none", "none"], ["selective", "selective (attention)"], ["full", "full"]] }),
     numberField({ label: "Goodput", name: "goodput", range: [0.3, 1], limits: [0.01, 1], linear: true, write: percent, read: readPercent, auto: (found) => found.goodput.value }),

@@ -28,7 +28,9 @@ const app = {
 
   change(patch) {
     const scenario = this.state.scenarios[this.state.selected];
-    scenario.request = tidy({ ...scenario.request, ...patch });
+    // MFU and HFU, tokens and samples are two ways to say one thing: the one just set holds.
+    const instead = { ...("mfu" in patch && { hfu: undefined }), ...("tokens" in patch && { samples: undefined }) };
+    scenario.request = tidy({ ...scenario.request, ...instead, ...patch });
     this.draw();
   },
   select(index) {

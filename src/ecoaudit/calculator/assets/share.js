@@ -25,12 +25,12 @@ function resultRows(found) {
   return [
     ["gpu_hours", "GPU-hours", found.gpu_hours, "", work],
     ["wall_hours", "Wall clock", found.wall_hours, "", work],
-    ["cost", "Cost", cost.total, "GPU-hours × price", [...work, "price of a GPU-hour"]],
+    ["cost", "Cost", cost.total, "", [...work, "price of a GPU-hour"]],
     ["energy_gpu", "Energy, GPU boards", energy.gpu, BOUNDARIES.gpu, power],
     ["energy_node", "Energy, nodes", energy.node, BOUNDARIES.node, power],
     ["energy_network", "Energy, network", energy.network, "switches, before PUE", ["network power"]],
     ["energy_facility", "Energy, facility", energy.facility, "(nodes + network) × PUE", [...power, "PUE"]],
-    ["energy_tdp", "Energy by TDP alone", energy.tdp, "GPUs × TDP × time, for comparison", ["GPU", "MFU"]],
+    ["energy_tdp", "Energy by TDP alone", energy.tdp, "GPU boards, for comparison", ["GPU", "MFU"]],
     ["operational", "Carbon, operational", carbon.operational, `${headline}, location-based${kind}`, ["grid intensity", "PUE", "node line"]],
     ["market", "Carbon, market-based", carbon.market_based, `${headline}, after the provider's certificates`, ["market-based intensity"]],
     ["embodied", "Carbon, embodied", carbon.embodied, "GPU boards only", ["embodied carbon of a GPU"]],
@@ -66,7 +66,8 @@ function asMarkdown(found, request) {
   const cell = (text) => text.replaceAll("|", "\\|");
   const row = ([key, name, quantity, boundary]) => {
     if (!quantity) return `| ${name} | not known | | | ${cell(reasonOf(found, key))} |`;
-    return `| ${name} | ${show(quantity)} | ${showRange(quantity)} | ${quantity.basis} | ${cell([boundary, quantity.source].filter(Boolean).join("; "))} |`;
+    const told = quantity.source.startsWith(boundary) ? quantity.source : `${boundary}; ${quantity.source}`;
+    return `| ${name} | ${show(quantity)} | ${showRange(quantity)} | ${quantity.basis} | ${cell(told)} |`;
   };
   const sources = found.provenance.map(({ what, value, source, year, licence }) => {
     return `- ${what}: ${value} (${[source, year, licence].filter(Boolean).join(", ")})`;

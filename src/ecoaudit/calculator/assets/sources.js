@@ -17,9 +17,8 @@ function openSources(title, entries) {
       ),
     );
   dialog.replaceChildren(
-    h("h2", { id: "source-title" }, title),
+    h("div", { class: "dialog-head" }, h("h2", { id: "source-title" }, title), h("button", { type: "button", class: "plain", onclick: () => dialog.close() }, "Close")),
     ...entries.map(facts),
-    h("button", { type: "button", class: "plain", onclick: () => dialog.close() }, "Close"),
   );
   dialog.showModal();
 }
@@ -40,6 +39,12 @@ function quantityEntries(found, name, quantity, boundary, whats) {
 
 const cited = (index) => (index === null || index === undefined ? {} : citation(index));
 const ranged = (value, low, high) => `${general(value)} (${general(low)} to ${general(high)})`;
+
+/** The published runs and benchmarks behind the MFU that is expected. */
+function mfuEvidence() {
+  const entry = (what) => (index) => ({ what, ...citation(index) });
+  return [...DATA.mfu.evidence.map(entry("published run")), ...DATA.mfu.benchmarks.map(entry("benchmark"))];
+}
 
 /** All tables that the page calculates with: `[title, entries]`. */
 function constantTables() {
