@@ -1,6 +1,7 @@
 """Any server that answers with a CSV or JSON series of intensities, described by a URL with places to fill in."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import quote, urlsplit
@@ -39,7 +40,7 @@ class Generic:
             raise EcoauditError("a grid provider's URL starts with https://", where="--grid-provider")
         try:
             self._filled("X", 0.0, 0.0)
-        except (KeyError, IndexError, ValueError) as error:
+        except KeyError as error:
             raise EcoauditError(
                 f"the URL has a place that cannot be filled in: {error}",
                 where="--grid-provider",
@@ -67,13 +68,14 @@ class Generic:
             raise LiveError(error.what, where=error.where, fix=error.fix) from error
 
     def _filled(self, zone: str, start: float, end: float) -> str:
-        return self.url.format(
-            zone=quote(zone, safe=""),
-            start=quote(utc(start), safe=""),
-            end=quote(utc(end), safe=""),
-            start_s=f"{start:.0f}",
-            end_s=f"{end:.0f}",
-        )
+        places = {
+            "zone": quote(zone, safe=""),
+            "start": quote(utc(start), safe=""),
+            "end": quote(utc(end), safe=""),
+            "start_s": f"{start:.0f}",
+            "end_s": f"{end:.0f}",
+        }
+        return re.sub(r"\{([^{}]*)\}", lambda match: places[match[1]], self.url)
 
     def _from_json(self, text: str, place: Place) -> IntensitySeries:
         try:
