@@ -1,6 +1,7 @@
 """The configuration file `.github/ecoaudit.yml`: its types and how it is read."""
 
 import difflib
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,6 +10,8 @@ import yaml
 
 from ecoaudit.errors import EcoauditError
 from ecoaudit.quantity import Boundary
+
+_EXPONENT = re.compile(r"\d+(\.\d*)?[eE]\+?\d+")
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
@@ -102,8 +105,10 @@ def parse(data: Any, *, where: str) -> Config:
     if not isinstance(data, dict):
         raise EcoauditError("the configuration must be a mapping of keys to values", where=where)
     _check_keys(data, Config, where)
-    if isinstance(data.get("model"), dict):
-        _check_keys(data["model"], ModelShape, f"{where}: model")
+    model = data.get("model")
+    if isinstance(model, dict):
+        _check_keys(model, ModelShape, f"{where}: model")
+        data = {**data, "model": {key: _number(value) for key, value in model.items()}}
     budgets = data.get("budgets")
     if isinstance(budgets, list):
         for number, budget in enumerate(budgets, 1):
@@ -113,6 +118,11 @@ def parse(data: Any, *, where: str) -> Config:
         return msgspec.convert(data, Config)
     except (msgspec.ValidationError, ValueError) as error:
         raise EcoauditError(str(error), where=where, fix="see docs/configuration.md") from error
+
+
+def _number(value: Any) -> Any:
+    """Return the number in a text such as 7e9, which YAML 1.1 takes for a word for want of a point."""
+    return float(value) if isinstance(value, str) and _EXPONENT.fullmatch(value) else value
 
 
 def load(path: Path) -> Config:

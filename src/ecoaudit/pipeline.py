@@ -65,7 +65,8 @@ def audit_inputs(inputs: Sequence[str], config: Config, identity: RunIdentity | 
     provider = live.provider(config.grid_provider, config.intensity_basis) if config.grid_provider else None
     logs = ingest.read(inputs, timezone=config.timezone, meter_boundary=config.meter_boundary)
     if provider is not None:
-        found = live.ask(provider, live.Place(zone=config.zone, region=site.region), _span(logs))
+        zone = site.grid.zone if config.zone and site.grid else None
+        found = live.ask(provider, live.Place(zone, site.region), _span(logs))
         site = dataclasses.replace(site, series=found.series, warnings=(*site.warnings, *found.warnings))
     site = dataclasses.replace(site, price=_price(config, tables, _gpu_names(logs)))
     identity = identity or RunIdentity()

@@ -1,0 +1,155 @@
+"""Options over the configuration file, and what they change in the audit of the sample run."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import responses
+
+from ecoaudit import pipeline
+from ecoaudit.cli import load_config, main
+from ecoaudit.config import Config, parse
+from ecoaudit.errors import EcoauditError
+from ecoaudit.model.audit import Audit
+
+SAMPLE = str(Path(__file__).resolve().parents[2] / "fixtures" / "sample_logs" / "synthetic-8xh100")
+UK = re.compile(r"https://api\.carbonintensity\.org\.uk/.*")
+
+
+def audited(**keys: Any) -> Audit:
+    return pipeline.audit_inputs([SAMPLE], parse({"cooling": "air", **keys}, where="test"))
+
+
+@pytest.fixture(scope="module")
+def base() -> Audit:
+    return audited(region="aws:eu-north-1")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[[str], Path]:
+    def write(text: str) -> Path:
+        path = tmp_path / "ecoaudit.yml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_every_key_has_an_option_or_is_for_the_file_alone() -> None:
+    command = main.get_command(None, "audit")  # type: ignore[arg-type]
+    assert command is not None
+    names = {parameter.name for parameter in command.params}
+    only_in_file = {"budgets", "on_missing_baseline", "model"}
+    assert set(Config.__struct_fields__) - names == only_in_file
+    shape = {name for name in names if name and name.startswith("model_")}
+    from ecoaudit.config import ModelShape
+
+    assert shape == {f"model_{name}" for name in ModelShape.__struct_fields__}
+
+
+def test_a_place_on_the_command_line_replaces_the_files_place(file: Callable[[str], Path]) -> None:
+    path = file("region: aws:eu-north-1\nmarket_intensity_g_per_kwh: 3\npue: 1.2\n")
+    found = load_config(path, {"zone": "DE"})
+    assert (found.region, found.zone, found.market_intensity_g_per_kwh, found.pue) == (None, "DE", None, 1.2)
+
+
+def test_a_series_on_the_command_line_keeps_the_place_and_replaces_the_files_figure(
+    file: Callable[[str], Path],
+) -> None:
+    path = file("region: aws:eu-north-1\ngrid_provider: electricitymaps\n")
+    found = load_config(path, {"intensity_series": "grid.csv"})
+    assert (found.region, found.intensity_series, found.grid_provider) == ("aws:eu-north-1", "grid.csv", None)
+
+
+def test_a_model_option_completes_the_files_model(file: Callable[[str], Path]) -> None:
+    found = load_config(file("model: {params: 7e9, sequence_length: 4096}\n"), {"model_sequence_length": 8192})
+    assert found.model is not None
+    assert (found.model.params, found.model.sequence_length) == (7e9, 8192)
+
+
+def test_two_answers_to_one_question_are_refused() -> None:
+    with pytest.raises(EcoauditError, match="intensity_g_per_kwh and intensity_series"):
+        load_config(None, {"intensity_g_per_kwh": 5.0, "intensity_series": "grid.csv"})
+
+
+def test_a_series_is_weighted_by_the_run_and_labelled(tmp_path: Path, base: Audit) -> None:
+    assert base.run.started_at is not None
+    path = tmp_path / "grid.csv"
+    start = base.run.started_at[:11]
+    rows = "".join(f"{start}{hour:02d}:00Z,{100 + hour}\n" for hour in range(24))
+    path.write_text(f"# basis: direct\ntimestamp,g_per_kwh\n{rows}", encoding="utf-8")
+    carbon = audited(region="aws:eu-north-1", intensity_series=str(path)).carbon
+    assert carbon.intensity is not None and 100 <= carbon.intensity.value <= 123
+    assert (carbon.intensity_basis, carbon.zone) == ("direct", "SE-SE3")
+    assert base.carbon.intensity is not None and base.carbon.intensity_basis == "lifecycle"
+
+
+def test_a_provider_is_asked_only_when_it_is_named(
+    base: Audit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as web:
+        web.get(UK, status=404)
+        silent = audited(region="aws:eu-west-2")
+        assert not web.calls
+        found = audited(region="aws:eu-west-2", grid_provider="ukcarbonintensity")
+        assert len(web.calls) == 1
+    assert found.carbon == silent.carbon
+    assert any("UK Carbon Intensity gave no intensity" in text for text in found.quality.warnings)
+
+
+def test_the_contract_stands_beside_the_grid(base: Audit) -> None:
+    assert base.carbon.market_based is not None and "aws, annual matching" in base.carbon.market_based.source
+    found = audited(region="aws:eu-north-1", market_intensity_g_per_kwh=50).carbon
+    assert found.operational == base.carbon.operational
+    assert found.market_based is not None and base.energy.headline is not None
+    assert found.market_based.value == pytest.approx(0.05 * base.energy.headline.value.value)
+    assert "contract given by the user" in found.market_based.source
+
+
+def test_a_shared_node_counts_its_share_of_the_host() -> None:
+    half = audited(node_gpu_count=16, host_power_w=1900)
+    levels, line = half.energy.levels, half.calibration
+    assert levels.L3 and levels.L3.node and levels.L2 and levels.L2.gpu and line and line.alpha and half.run.duration_s
+    host_kwh = 1.9 * half.run.duration_s / 3600
+    assert levels.L3.node.value == pytest.approx(line.alpha.value * levels.L2.gpu.value + host_kwh / 2, rel=1e-6)
+    assert any("8 of a node's 16 GPUs" in text for text in half.quality.warnings)
+
+
+def test_a_stated_model_gives_flops_mfu_and_the_references_energy() -> None:
+    found = audited(model={"preset": "llama2-7b", "sequence_length": 4096, "precision": "fp8"})
+    assert found.training.tokens and found.training.flops and found.training.mfu
+    linear = 6 * 6.607e9 * found.training.tokens
+    assert found.training.flops.value == pytest.approx(linear + 6 * 32 * 4096 * 4096 * found.training.tokens, rel=2e-3)
+    assert "Llama 2 7B" in found.training.flops.source
+    reference = found.efficiency.reference
+    assert reference is not None and reference.format == "fp8" and reference.energy is not None
+    assert reference.energy.value == pytest.approx(
+        reference.pj_per_flop.value * found.training.flops.value / 1e12 / 3.6e6
+    )
+    assert found.efficiency.ratio_to_reference is not None
+
+
+def test_a_bf16_run_beside_an_fp8_reference_is_shown_not_ranked() -> None:
+    found = audited(model={"params": 7e9, "precision": "bf16"})
+    assert found.efficiency.reference is not None and found.efficiency.reference.energy is not None
+    assert found.efficiency.ratio_to_reference is None
+    assert "shown, not ranked" in found.quality.unknown["efficiency.ratio_to_reference"]
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({"param": 7e9}, "did you mean 'params'"),
+        ({}, "give a preset, params or active_params"),
+        ({"params": 7e9, "active_params": 8e9}, "active_params exceeds params"),
+        ({"params": 7e9, "layers": 32}, "belong together"),
+        ({"preset": "llama2-7"}, "llama2-7b"),
+        ({"params": 7e9, "method": "qlora"}, "qlora"),
+    ],
+)
+def test_a_mistake_in_the_model_is_one_clear_line(model: dict[str, Any], message: str) -> None:
+    with pytest.raises(EcoauditError, match=message):
+        audited(model=model)
