@@ -13,7 +13,7 @@ from ecoaudit.estimate.request import EstimateRequest
 from ecoaudit.reference import load
 
 pytestmark = pytest.mark.browser
-VECTORS = 400
+VECTORS = 300
 RELATIVE = 1e-9
 TABLES = load()
 

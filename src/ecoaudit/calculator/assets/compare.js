@@ -86,7 +86,7 @@ function paperSection() {
     ["Carbon", `${fixed(table.carbon_kg, 2)} kgCO2e`, "20 gCO2e/kWh", table.ours.carbon.operational],
   ];
   const [low, high] = constants.reachable_mfu;
-  const span = ({ params, low_gpu_hours, high_gpu_hours }) => `${fixed(low_gpu_hours / 1e3, 0)} to ${fixed(high_gpu_hours / 1e3, 0)} thousand at N = ${general(params / 1e9, 4)}e9`;
+  const span = ({ params, low_gpu_hours, high_gpu_hours }) => `${fixed(low_gpu_hours / 1e3, 0)} to ${fixed(high_gpu_hours / 1e3, 0)} thousand GPU-hours at N = ${general(params / 1e9, 4)}e9`;
   const entries = [{ what: "Table 1", value: "LLaMA-7B, 2e12 tokens, H100, Sweden", ...cite }];
   const compare = () => app.replace([
     { name: "As the table assumes", request: paperClaim() },
@@ -109,7 +109,7 @@ function paperSection() {
     ),
     h("p", {}, "What it implies: 1,979 TFLOP/s is the board's sparse peak. On the dense peak, half of it, the table's time needs an MFU of"),
     h("ul", {}, ...table.implied.map(({ counted, mfu }) => h("li", {}, h("strong", {}, `${fixed(100 * mfu, 1)} %`), ` counting ${counted}`))),
-    h("p", {}, `which is out of reach. At ${percent(low)} to ${percent(high)}, attention apart, the same tokens take ${table.reachable.map(span).join(", ")} GPU-hours. Host, cooling and network are not in the table's energy, and its 20 g/kWh is not the lifecycle intensity of Sweden's grid.`),
+    h("p", {}, `which is out of reach. At ${percent(low)} to ${percent(high)}, attention apart, the same tokens take ${table.reachable.map(span).join(", ")}. Host, cooling and network are not in the table's energy, and its 20 g/kWh is not the lifecycle intensity of Sweden's grid.`),
     h("button", { type: "button", class: "plain", onclick: compare }, "Compare the two as scenarios"),
   );
 }

@@ -9,7 +9,7 @@ function card(name, quantity, extra, first, reason) {
     { class: first ? "card first" : "card" },
     h("h2", {}, name),
     h("p", { class: quantity ? "value" : "value unknown" }, text),
-    h("p", { class: "interval" }, quantity ? range : reason),
+    h("p", { class: "interval" }, quantity ? range : onPage(reason)),
     h("p", { class: "where" }, ...[extra].flat()),
   );
 }
@@ -35,7 +35,7 @@ function cards(found) {
 function resultTable(found) {
   const row = ([key, name, quantity, boundary, whats]) => {
     if (!quantity) {
-      return h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "unknown num" }, "not known"), h("td", { class: "unknown", colspan: "4" }, reasonOf(found, key)));
+      return h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "unknown num" }, "not known"), h("td", { class: "unknown", colspan: "4" }, onPage(reasonOf(found, key))));
     }
     return h(
       "tr",
@@ -101,7 +101,7 @@ function energySection(found, width) {
   const parts = energyParts(found);
   const title = "Where the energy goes";
   if (!parts.length) {
-    const text = `Only the boards are known here: ${reasonOf(found, "energy_facility")}.`;
+    const text = `Only the boards are known here: ${onPage(reasonOf(found, "energy_facility"))}.`;
     return h("section", { "aria-labelledby": "where" }, h("h2", { id: "where" }, title), h("p", {}, text));
   }
   const whole = found.energy.facility.value;
