@@ -2,7 +2,6 @@
 
 import math
 import random
-import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -80,11 +79,9 @@ def test_fifty_five_bytes_a_gpu_sample(stub: Any, tmp_path: Path) -> None:
 
 
 def test_a_real_run(machine: Any) -> None:
-    """Two seconds on the real clock, through the command line."""
-    started = time.monotonic()
-    code, _, err = machine.run("-o", "run.jsonl", "--interval", "0.1", "--", "sleep", "2")
+    """A real clock, through the command line."""
+    code, _, err = machine.run("-o", "run.jsonl", "--interval", "0.1", "--", "sleep", "1.2")
     assert code == 0, err
-    assert time.monotonic() - started < 4
     records = machine.read()
     samples = records.samples
     seconds = samples[-1]["m"] - samples[0]["m"]

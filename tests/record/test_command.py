@@ -1,7 +1,9 @@
 """`ecoaudit record -- COMMAND`: the command cannot tell that it is being recorded, and nor can those who started it."""
 
+import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -47,8 +49,6 @@ def job_recorder(machine: Machine, job: int) -> int:
     """Return the recorder: it holds the lock file that names it."""
     (lock,) = [p for p in (machine.folder / "runtime").glob("*.lock") if "GPU-" not in p.name]
     wait_for(lambda: "pid" in lock.read_text())
-    import json
-
     recorder = int(json.loads(lock.read_text())["pid"])
     assert recorder != job
     return recorder
@@ -88,11 +88,10 @@ def test_input_and_output_pass_through_byte_for_byte(machine: Machine) -> None:
 
 
 def test_a_reader_sees_the_end_when_the_command_closes_its_output(machine: Machine) -> None:
-    started = time.monotonic()
-    with machine.start(*FAST, "--", "sh", "-c", "echo done; exec >&-; sleep 1") as process:
+    with machine.start(*FAST, "--", "sh", "-c", "echo done; exec >&-; sleep 0.7") as process:
         assert process.stdout is not None
         assert process.stdout.read() == "done\n"
-        assert time.monotonic() - started < 0.9
+        assert process.poll() is None
 
 
 def test_broken_pipes_end_the_command_as_usual(machine: Machine) -> None:
@@ -226,10 +225,11 @@ def test_one_line_at_the_end_and_the_same_in_the_footer(machine: Machine) -> Non
     (line,) = err.splitlines()
     footer = machine.read().footer
     assert line.startswith("ecoaudit: ")
-    assert f"on 8 GPUs in 0:00:00, {footer['samples']} samples, {footer['missed']} missed" in line
+    assert re.search(r"[\d.e-]+ kWh on 8 GPUs in 0:00:0\d, ", line)
+    assert f" {footer['samples']} samples, {footer['missed']} missed" in line
     assert f"recorder {footer['cpu_s']:.2f} s CPU" in line
     assert line.endswith(str(machine.folder / "run.jsonl"))
-    assert sum(footer["energy_j"]) == pytest.approx(4000 * 0.3, rel=0.4)
+    assert sum(footer["energy_j"]) == pytest.approx(4000 * footer["m"], abs=8 * 0.1 * 500 + 1)
 
 
 def test_quiet(machine: Machine) -> None:

@@ -14,16 +14,27 @@ from record.machine import Machine, Records, lines_in, wait_for
 FAST = ("--interval", "0.02")
 
 
-def ranks(machine: Machine, count: int, common: dict[str, str], each: Any, seconds: float = 0.6) -> list[Any]:
+# A rank's work: it begins after its recorder's place is decided, and lasts until the test says so.
+WORK = "touch started.$$; while [ ! -e go ]; do sleep 0.02; done"
+
+
+def ranks(machine: Machine, count: int, common: dict[str, str], each: Any) -> list[Any]:
     """Start ranks as a launcher on one host does, each with `ecoaudit record -- …` and a file name of its own."""
     return [
-        machine.start("-o", f"rank{i}.jsonl", *FAST, "--", "sleep", str(seconds), env=common | each(i))
-        for i in range(count)
+        machine.start("-o", f"rank{i}.jsonl", *FAST, "--", "sh", "-c", WORK, env=common | each(i)) for i in range(count)
     ]
 
 
-def finish(processes: list[Any]) -> list[str]:
-    """Wait for all; return what each said."""
+def work(machine: Machine, count: int, recordings: int = 1) -> None:
+    """Let all ranks begin and so many recordings run, then let the work end."""
+    wait_for(lambda: len(list(machine.folder.glob("started.*"))) == count)
+    wait_for(lambda: sum(lines_in(path) > 3 for path in machine.folder.glob("*.jsonl")) >= recordings)
+    (machine.folder / "go").touch()
+
+
+def finish(machine: Machine, processes: list[Any], recordings: int = 1) -> list[str]:
+    """Let all work and end; return what each said."""
+    work(machine, len(processes), recordings)
     said = []
     for process in processes:
         _, err = process.communicate(timeout=20)
@@ -38,7 +49,7 @@ def recorded(machine: Machine) -> list[Records]:
 
 def test_torchrun(machine: Machine) -> None:
     each = lambda i: {"LOCAL_RANK": str(i), "RANK": str(8 + i)}  # noqa: E731
-    said = finish(ranks(machine, 4, {"TORCHELASTIC_RUN_ID": "r42"}, each))
+    said = finish(machine, ranks(machine, 4, {"TORCHELASTIC_RUN_ID": "r42"}, each))
     (only,) = recorded(machine)
     assert len(only.header["gpus"]) == 8
     assert only.header["run_id"] == "r42"
@@ -51,9 +62,10 @@ def test_torchrun_without_a_run_id_by_the_common_launcher(machine: Machine) -> N
     """torchrun's default run id is "none" for every job: the ranks know each other by their parent process."""
     script = (
         "for i in 0 1 2; do LOCAL_RANK=$i TORCHELASTIC_RUN_ID=none "
-        f"{sys.executable} -m ecoaudit record -o $1$i.jsonl --interval 0.02 -- sleep 0.6 & done; wait"
+        f"{sys.executable} -m ecoaudit record -o $1$i.jsonl --interval 0.02 -- sh -c '{WORK}' & done; wait"
     )
     two_jobs = [machine.popen(["sh", "-c", script, "sh", name]) for name in ("a", "b")]
+    work(machine, 6, recordings=2)
     for job in two_jobs:
         with job:
             assert job.wait(20) == 0
@@ -62,9 +74,13 @@ def test_torchrun_without_a_run_id_by_the_common_launcher(machine: Machine) -> N
 
 
 def test_mpirun_with_a_shell_around_each_rank(machine: Machine) -> None:
-    inner = f"{sys.executable} -m ecoaudit record -o rank$OMPI_COMM_WORLD_LOCAL_RANK.jsonl --interval 0.02 -- sleep 0.6"
-    launcher = f"for i in 0 1 2; do OMPI_COMM_WORLD_LOCAL_RANK=$i sh -c '{inner}; true' & done; wait"
+    (machine.folder / "rank").write_text(
+        f"{sys.executable} -m ecoaudit record -o rank$OMPI_COMM_WORLD_LOCAL_RANK.jsonl --interval 0.02 "
+        f"-- sh -c '{WORK}'; true\n"
+    )
+    launcher = "for i in 0 1 2; do OMPI_COMM_WORLD_LOCAL_RANK=$i sh ./rank & done; wait"
     with machine.popen(["sh", "-c", launcher]) as process:
+        work(machine, 3)
         assert process.wait(20) == 0
     assert len(recorded(machine)) == 1
 
@@ -72,7 +88,7 @@ def test_mpirun_with_a_shell_around_each_rank(machine: Machine) -> None:
 def test_srun_with_a_gpu_for_each_task(machine: Machine) -> None:
     """Tasks that are confined to different GPUs: each GPU is in exactly one file, host meters in one."""
     each = lambda i: {"SLURM_LOCALID": str(i), "CUDA_VISIBLE_DEVICES": str(i)}  # noqa: E731
-    finish(ranks(machine, 3, {"SLURM_JOB_ID": "77"}, each))
+    finish(machine, ranks(machine, 3, {"SLURM_JOB_ID": "77"}, each), recordings=3)
     files = recorded(machine)
     assert sorted(g["index"] for f in files for g in f.header["gpus"]) == [0, 1, 2]
     assert {f.header["run_id"] for f in files} == {"slurm-77"}
@@ -81,7 +97,7 @@ def test_srun_with_a_gpu_for_each_task(machine: Machine) -> None:
 
 def test_two_slurm_jobs_on_one_host(machine: Machine) -> None:
     each = lambda i: {"SLURM_JOB_ID": str(70 + i), "SLURM_LOCALID": "0"}  # noqa: E731
-    finish(ranks(machine, 2, {}, each))
+    finish(machine, ranks(machine, 2, {}, each), recordings=2)
     assert len(recorded(machine)) == 2
 
 
@@ -108,7 +124,7 @@ def test_a_recorder_inside_a_recorded_job_steps_aside_silently(machine: Machine)
 def test_without_a_place_for_locks_the_first_rank_records(machine: Machine) -> None:
     (machine.folder / "nowhere").write_text("")
     common = {"ECOAUDIT_RUNTIME_DIR": str(machine.folder / "nowhere" / "x"), "SLURM_JOB_ID": "5"}
-    finish(ranks(machine, 3, common, lambda i: {"SLURM_LOCALID": str(i)}, seconds=0.3))
+    finish(machine, ranks(machine, 3, common, lambda i: {"SLURM_LOCALID": str(i)}))
     assert [p.name for p in machine.folder.glob("rank*.jsonl")] == ["rank0.jsonl"]
 
 
