@@ -31,6 +31,11 @@ def drivers(result: Uncertain) -> list[Driver]:
         label = next((label for start, label in GROUPS if name.startswith(start)), NODE_LINE)
         groups.setdefault(label, []).append(name)
     return [
-        Driver(name=label, share=share, source=", ".join(groups[label]))
+        Driver(name=label, share=share, source=", ".join(dict.fromkeys(map(_plain, groups[label]))))
         for label, share in shares(result, groups).items()
     ]
+
+
+def _plain(name: str) -> str:
+    """Return a factor's name; the two halves of a correlated pair are one source of doubt."""
+    return name.removesuffix(": first").removesuffix(": second")

@@ -11,7 +11,9 @@ _GROUPS = (
     ("board-to-board gain", "GPU power sensors", "one gain for all boards of a model; Yang et al., arXiv 2312.02741"),
     ("sampling of", "sampling of GPU power", "update period of the NVML field and spread between readings"),
     ("telemetry gaps", "gaps in the telemetry", "from resident power to the limit while nothing was read"),
-    ("node line prior", "node line (host power and slope, a prior)", _JUDGEMENT),
+    # The slope is drawn first, and the host power with it: more of the one leaves less for the other.
+    ("node line prior: first", "α (supply and fan losses)", _JUDGEMENT),
+    ("node line prior: second", "host power", _JUDGEMENT),
     ("calibration", "node line (user calibration)", "standard errors and held-out error of the calibration"),
     ("stated host power", "stated host power", "given by the user, one figure for a varying load"),
     ("power supply efficiency", "power supply efficiency", "efficiencies declared in MLPerf power logs"),

@@ -507,7 +507,9 @@ function driversOf(result) {
     const label = (DRIVER_GROUPS.find(([start]) => name.startsWith(start)) ?? [null, DATA.driver_rest])[1];
     groups.set(label, [...(groups.get(label) ?? []), name]);
   }
-  return shares(result, [...groups]).map(([name, share]) => ({ name, share, source: groups.get(name).join(", ") }));
+  // The two halves of a correlated pair are one source of doubt.
+  const plain = (label) => [...new Set(groups.get(label).map((name) => name.replace(/: (first|second)$/, "")))];
+  return shares(result, [...groups]).map(([name, share]) => ({ name, share, source: plain(name).join(", ") }));
 }
 
 // All of it -----------------------------------------------------------------------------------------------------------
