@@ -7,9 +7,10 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from .clock import SystemClock
 from .command import run_command
 from .compress import METHODS
-from .post import Options, take_post
+from .post import Options, stand_by, take_post
 
 USAGE = "ecoaudit record [-o FILE] [--interval S] [--gpus SEL] [-- COMMAND …]"
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -71,7 +72,7 @@ def _watch(options: Options, pid: int | None, channel: int | None) -> int:
     else:
         stops.append(Signals(STOPPING))
     environ = os.environ if channel is not None or pid is None else _environ_of(pid)
-    post = take_post(environ, pid if pid is not None else os.getpid())
+    post = stand_by(take_post(environ, pid if pid is not None else os.getpid()), stops, SystemClock())
     if pid is None:
         problem = _unwritable(options.output)
         if problem is not None:

@@ -16,7 +16,7 @@ from types import FrameType
 
 from .lock import JOB_VARIABLE
 from .markers import PIPE_VARIABLE
-from .post import Options, Post, take_post
+from .post import Options, Post, stand_by, take_post
 
 FORWARDED = (
     signal.SIGHUP,
@@ -117,10 +117,13 @@ def _be_recorder(
         for number in forwarded:
             signal.signal(number, note)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        from .clock import SystemClock
         from .session import record
         from .stops import ProcessEnd
 
-        record(options, post, [ProcessEnd(pid, job)], os.environ)
+        stops = [ProcessEnd(pid, job)]
+        post = stand_by(post, stops, SystemClock())
+        record(options, post, stops, os.environ)
         post.leave()
         code = 0
     except Exception as error:  # noqa: BLE001 - the process's outermost frame: one line, never a word to the job
