@@ -1,6 +1,6 @@
 """L3 without GPU power on every published metered group, with nothing of its operator in the line."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from ecoaudit import reference
 from ecoaudit.model.hardware import Boards, System
 from ecoaudit.model.notes import Notes
-from ecoaudit.model.utilisation import by_utilisation, choose_line
+from ecoaudit.model.utilisation import by_utilisation, choose_line, reference_node, utilisation
 from ecoaudit.reference.types import MeasuredPair
 from model.runs import mlperf_result
 
@@ -92,3 +92,28 @@ def test_a_system_that_was_metered_takes_its_own_line_and_others_the_pooled_one(
     assert own is not None and own.fitted_on == (pair.system,)
     assert pooled is not None and pooled.pooled and pair.system not in pooled.fitted_on
     assert pooled.cooling == pair.cooling
+
+
+@pytest.mark.parametrize("pair", reference.load().measured_pairs(), ids=lambda p: f"{p.system}-{p.workload}-{p.nodes}")
+def test_u_of_a_metered_group_is_the_u_that_its_line_was_fitted_with(pair: MeasuredPair) -> None:
+    """A coefficient is never used with another u."""
+    if pair.u is None or pair.j_per_sample is None:
+        pytest.skip("the group's throughput is not known")
+    samples = pair.nodes * DURATION_S * pair.mean_node_w / pair.j_per_sample
+    run = mlperf_result(DURATION_S, benchmark=pair.workload, samples=samples)
+    pairs = reference.load().measured_pairs()
+    u, known = utilisation(system_of(pair), run, DURATION_S, pairs, Notes())
+    assert known
+    # Means over the group's runs of a ratio and of its two parts differ a little.
+    assert u.value == pytest.approx(pair.u, rel=0.02)
+
+
+def test_an_unmetered_system_is_compared_with_the_latest_software() -> None:
+    pairs = reference.load().measured_pairs()
+    pair = next(p for p in pairs if p.operator == "Dell")
+    other = replace(system_of(pair), name="another maker's node", operator="another")
+    run = mlperf_result(DURATION_S, benchmark=pair.workload, samples=1.0)
+    found = reference_node(other, run, pairs)
+    assert found is not None
+    same = [p for p in pairs if (p.gpu, p.workload) == (pair.gpu, pair.workload)]
+    assert found.saturated_samples_per_s == max(p.saturated_samples_per_s or 0.0 for p in same)

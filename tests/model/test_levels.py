@@ -1,11 +1,14 @@
 """L1, L2 and L3 of known runs, their boundaries, and what is null and why."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ecoaudit.model.calibration import CalibratedLine
+from ecoaudit.model.levels import joint_basis
 from ecoaudit.quantity import Basis, Boundary
-from model.runs import H100, audit, constant, described, meter, mlperf_result, telemetry
+from model.runs import H100, audit, constant, described, meter, mlperf_result, site, telemetry
 
 KWH = 3.6e6
 HOUR = np.arange(0.0, 3601.0)
@@ -235,7 +238,53 @@ def test_the_counter_and_power_are_compared() -> None:
 def test_the_headlines_drivers_are_named_and_sum_to_one() -> None:
     drivers = audit(telemetry=[NODE]).energy.drivers
     assert sum(driver.share for driver in drivers) == pytest.approx(1.0)
-    assert {"PUE", "GPU power sensors"} < {driver.name for driver in drivers}
+    names = {driver.name for driver in drivers}
+    assert {"PUE", "GPU power sensors", "host power", "α (supply and fan losses)"} <= names
+    assert not any("first" in name or "second" in name for name in names)
+    assert all(driver.source for driver in drivers)
+
+
+ALL = list(Basis)
+
+
+@pytest.mark.parametrize("first", ALL)
+@pytest.mark.parametrize("second", ALL)
+def test_the_basis_of_two_figures_together(first: Basis, second: Basis) -> None:
+    """The weakest of the two; an assumption beside anything else makes a model, never a measurement."""
+    joint = joint_basis(first, second)
+    assert joint is joint_basis(second, first)
+    if first is second:
+        assert joint is first
+    elif Basis.ASSUMED in {first, second}:
+        assert joint is Basis.MODELLED
+    else:
+        assert joint is max(first, second, key=[Basis.MEASURED, Basis.CALIBRATED, Basis.MODELLED].index)
+
+
+@pytest.mark.parametrize("scope", ["site", "provider", "survey", "user"])
+@pytest.mark.parametrize("published", ALL)
+def test_no_facility_figure_is_called_measured(scope: str, published: Basis) -> None:
+    """However its publisher found a PUE, nobody metered the building during this run."""
+    place = site()
+    place = replace(place, pue=replace(place.pue, scope=scope, basis=published))
+    found = audit(telemetry=[NODE], meters=[meter(constant(7000.0), HOUR)], place=place).energy
+    assert found.measured and found.measured.node and found.measured.facility and found.headline and found.pue
+    assert found.measured.node.basis is Basis.MEASURED
+    assert found.measured.facility.basis is Basis.MODELLED
+    assert (found.headline.level, found.headline.value.basis) == ("measured", Basis.MODELLED)
+    assert found.pue.basis is Basis.ASSUMED
+
+
+def test_a_guessed_pue_is_a_warning_only_where_it_is_used() -> None:
+    place = replace(site(), pue_warning="PUE of an unknown place is assumed")
+    node = audit(telemetry=[NODE], place=place)
+    assert place.pue_warning in node.quality.warnings
+    assert any(entry.what == "PUE" for entry in node.provenance)
+    board = telemetry([constant(300.0)], HOUR, gpu="NVIDIA GeForce RTX 4090", limit_w=450.0)
+    alone = audit(telemetry=[board], place=place)
+    assert alone.energy.headline and alone.energy.headline.boundary is Boundary.GPU
+    assert not any("PUE" in text for text in alone.quality.warnings)
+    assert not any(entry.what == "PUE" for entry in alone.provenance)
 
 
 def test_meters_and_telemetry_of_one_run_share_its_window() -> None:

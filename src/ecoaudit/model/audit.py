@@ -314,7 +314,9 @@ def decode(data: bytes, *, where: str = "audit.json") -> Audit:
         audit = msgspec.json.decode(data, type=Audit)
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise EcoauditError(
-            f"not an ecoaudit audit: {error}", where=where, fix="give the audit.json that `ecoaudit audit` wrote"
+            f"not an ecoaudit audit: {'nested too deeply' if isinstance(error, RecursionError) else error}",
+            where=where,
+            fix="give the audit.json that `ecoaudit audit` wrote",
         ) from error
     if audit.schema != SCHEMA:
         raise EcoauditError(

@@ -178,11 +178,19 @@ def utilisation(
 
 
 def reference_node(system: System, training: TrainingLog | None, pairs: Sequence[MeasuredPair]) -> MeasuredPair | None:
-    """Return a metered pair of the same GPU and workload whose saturated throughput is known, None without one."""
+    """Return the metered pair of the same GPU and workload whose saturated throughput u is relative to, None if none.
+
+    A metered system takes its own pair's, the one that its fit used (it is other submitters' throughput, so nothing of
+    this system's is in it); any other the newest, and of these the fastest: the latest software.
+    """
     gpu = system.gpu.name if system.gpu else None
     workload = workload_of(training)
     fitting = (p for p in pairs if p.gpu == gpu and p.workload == workload and p.saturated_samples_per_s)
-    return min(fitting, key=lambda p: p.nodes, default=None)
+
+    def rank(pair: MeasuredPair) -> tuple[bool, str, float]:
+        return same_system(pair.system, system), pair.citation.year or "", pair.saturated_samples_per_s or 0.0
+
+    return max(fitting, key=rank, default=None)
 
 
 def _power(u: Uncertain, exponent: float) -> Uncertain:
