@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,9 +15,9 @@ import msgspec
 from ecoaudit.config import Config
 from ecoaudit.errors import EcoauditError
 from ecoaudit.judge.verdict import Outcome
-from ecoaudit.markdown_text import escape
+from ecoaudit.markdown_text import clean, escape
 from ecoaudit.model.audit import Audit
-from ecoaudit.publish import artifact, baseline, deliver, inputs, permissions, plan, workflow_commands
+from ecoaudit.publish import artifact, badges, baseline, deliver, inputs, permissions, plan, workflow_commands
 from ecoaudit.publish.activity import Activity, decide
 from ecoaudit.publish.address import ALLOW_HTTP, check_address
 from ecoaudit.publish.api import Api
@@ -52,6 +53,13 @@ def main(
     `stream` are for tests.
     """
     runner = Runner(stream or sys.stdout, _path(environ, "GITHUB_STEP_SUMMARY"), _path(environ, "GITHUB_OUTPUT"))
+    try:
+        return _main(environ, runner, connect, now)
+    except Exception as error:  # noqa: BLE001 a traceback ends with 1, which reads as a failed budget
+        return _crashed(error, environ, runner)
+
+
+def _main(environ: Mapping[str, str], runner: Runner, connect: Connect, now: Callable[[], datetime]) -> int:
     token = environ.get("INPUT_GITHUB-TOKEN", "") or environ.get("GITHUB_TOKEN", "")
     for command in workflow_commands.mask(token):
         print(command, file=runner.stream)
@@ -82,6 +90,21 @@ def main(
             api.close()
 
 
+def _crashed(error: Exception, environ: Mapping[str, str], runner: Runner) -> int:
+    """Say that the program itself failed; where it did is for the debug log (RUNNER_DEBUG, set by a debug re-run)."""
+    what = clean(f"{type(error).__name__}: {error}", limit=300)
+    message = f"ecoaudit itself failed, and nothing was judged: {what}. Re-run with debug logging to see where."
+    print(workflow_commands.annotation("error", message, title="ecoaudit"), file=runner.stream, flush=True)
+    if environ.get("RUNNER_DEBUG") == "1":
+        print("::group::Where ecoaudit failed", file=runner.stream)
+        with workflow_commands.untrusted(runner.stream):
+            traceback.print_exception(error, file=runner.stream)
+        print("::endgroup::", file=runner.stream)
+    if runner.summary:
+        workflow_commands.append_summary(runner.summary, f"### ❌ ecoaudit failed\n\n{escape(message)}\n")
+    return BAD_INPUT
+
+
 def _run(
     environ: Mapping[str, str], context: Context, activity: Activity, api: Api | None, runner: Runner, now: datetime
 ) -> int:
@@ -107,6 +130,7 @@ def _run(
         config_text=text,
         explicit_base=_read(explicit) if explicit else None,
         explicit_base_name=settings.baseline,
+        charts_branch=_charts_branch(settings, context, activity),
     )
     audits = _audits(workspace, settings, job)
     deliver.check_projects(audits)
@@ -115,7 +139,8 @@ def _run(
     worst = deliver.worst(items)
     planned: list[Effect] = []
     for item, folder in zip(items, folders, strict=True):
-        effects = deliver.effects_of(item, job, _report(item, job, folder, workspace))
+        paths, drawn = _report(item, job, folder, workspace)
+        effects = deliver.effects_of(item, job, paths, drawn)
         # Several audits have one set of outputs: those of the worst.
         planned += [e for e in effects if item is worst or not isinstance(e, SetOutputs)]
     _give_to_owner(report_dir, workspace)
@@ -123,18 +148,40 @@ def _run(
     return BAD_INPUT if done.failed else exit_code(worst.verdict.outcome, settings.fail_on)
 
 
-def _report(item: deliver.Judged, job: deliver.Job, folder: Path, workspace: Path) -> dict[str, str]:
-    """Write and print the report; return its paths as the outputs name them."""
+def _charts_branch(settings: Settings, context: Context, activity: Activity) -> str:
+    """Return the branch for charts; raises when it is one that people work on, since it is written by force."""
+    if settings.charts_branch and settings.charts_branch in {
+        context.branch,
+        context.default_branch,
+        activity.branch,
+        activity.base.branch,
+    }:
+        raise EcoauditError(
+            f"{settings.charts_branch!r} is a branch that is worked on",
+            where="input charts-branch",
+            fix="name one for charts alone, such as ecoaudit-charts",
+        )
+    return settings.charts_branch
+
+
+def _report(
+    item: deliver.Judged, job: deliver.Job, folder: Path, workspace: Path
+) -> tuple[dict[str, str], Mapping[str, bytes]]:
+    """Write and print the report and badges; return their paths as the outputs name them, and the charts."""
     from ecoaudit import pipeline
 
     report, files = pipeline.write_report(item.audit, item.verdict, folder, base=item.base, history=item.history)
     with workflow_commands.untrusted(job.runner.stream):
         print(report.console, file=job.runner.stream)
-    return {
+    made = badges.files(badges.of(item.audit, item.verdict.outcome, judged=bool(item.verdict.checks)))
+    for name, text in made.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    paths = {
         "audit-json": str(files.audit_json.relative_to(workspace)),
         "report-md": str(files.report_md.relative_to(workspace)),
         "report-html": str(files.report_html.relative_to(workspace)),
     }
+    return paths, report.charts
 
 
 def exit_code(outcome: Outcome, fail_on: str) -> int:

@@ -1,4 +1,4 @@
-"""action.yml, docs/action.md and the code name the same inputs, defaults and outputs."""
+"""action.yml, docs/action.md, README.md and the code name the same inputs, defaults and outputs."""
 
 import re
 from pathlib import Path
@@ -20,9 +20,12 @@ def action() -> dict[str, Any]:
     return loaded
 
 
-def table(heading: str) -> list[tuple[str, ...]]:
-    text = (ROOT / "docs" / "action.md").read_text(encoding="utf-8")
-    part = text.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+DOCUMENTS = [("docs/action.md", "##"), ("README.md", "###")]
+
+
+def table(document: str, level: str, heading: str) -> list[tuple[str, ...]]:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    part = text.split(f"\n{level} {heading}\n", 1)[1].split("\n##", 1)[0]
     return [tuple(cell for cell in row if cell) for row in ROW.findall(part)]
 
 
@@ -37,13 +40,15 @@ def test_action_yml_declares_the_outputs_of_the_code(action: dict[str, Any]) -> 
     ]
 
 
-def test_the_document_lists_the_same_inputs() -> None:
+@pytest.mark.parametrize(("document", "level"), DOCUMENTS)
+def test_the_documents_list_the_same_inputs(document: str, level: str) -> None:
     shown = [(i.name, f"`{i.default}`" if i.default else "–", i.description) for i in INPUTS]
-    assert table("Inputs") == shown
+    assert table(document, level, "Inputs") == shown
 
 
-def test_the_document_lists_the_same_outputs() -> None:
-    assert table("Outputs") == [(o.name, o.description) for o in OUTPUTS]
+@pytest.mark.parametrize(("document", "level"), DOCUMENTS)
+def test_the_documents_list_the_same_outputs(document: str, level: str) -> None:
+    assert table(document, level, "Outputs") == [(o.name, o.description) for o in OUTPUTS]
 
 
 def test_the_action_is_presentable(action: dict[str, Any]) -> None:

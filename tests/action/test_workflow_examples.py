@@ -20,6 +20,7 @@ SITUATIONS = {
     "fork-audit",
     "fork-publish",
     "push-main",
+    "charts",
     "nightly",
     "merge-queue",
     "self-hosted-gpu",
@@ -78,7 +79,7 @@ def test_inputs_exist_and_permissions_suffice(path: Path) -> None:
         given = step["with"]
         assert set(given) <= names
         rights = job["permissions"]
-        assert rights["contents"] == "read"
+        assert rights["contents"] == ("write" if given.get("charts-branch") else "read")
         assert rights["checks"] == ("read" if given.get("check") == "off" else "write")
         assert rights["actions"] == "read"
         on = workflow[True]  # YAML 1.1 reads `on` as a truth value

@@ -55,7 +55,8 @@ def _commit(commit: Commit, state: State, request: Request) -> dict[str, Any]:
 @route("GET", "/contents/{path}", "contents:read")
 def _contents(state: State, request: Request, at: dict[str, str]) -> Answer:
     path = urllib.parse.unquote(at["path"])
-    data = state.files.get((request.query.get("ref", "main"), path))
+    ref = request.query.get("ref", "main")
+    data = state.files.get((ref, path)) or state.files_on(ref).get(path)
     if data is None:
         raise Refused(404, "Not Found")
     content = {

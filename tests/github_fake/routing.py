@@ -49,7 +49,11 @@ _ROUTES: list[tuple[str, re.Pattern[str], str | None, Handler]] = []
 
 def route(method: str, template: str, scope: str | None) -> Callable[[Handler], Handler]:
     """Register a handler; a token without `scope` is refused as GitHub refuses it."""
-    pattern = re.compile(re.sub(r"\{(\w+)\}", lambda m: f"(?P<{m[1]}>{'.+' if m[1] == 'path' else '[^/]+'})", template))
+
+    def group(match: re.Match[str]) -> str:
+        return f"(?P<{match[1]}>{'.+' if match[1] in {'path', 'refname'} else '[^/]+'})"
+
+    pattern = re.compile(re.sub(r"\{(\w+)\}", group, template))
 
     def register(handler: Handler) -> Handler:
         _ROUTES.append((method, pattern, scope, handler))
@@ -62,7 +66,7 @@ def answer(state: State, request: Request) -> Answer:
     """Return the answer to a request, an error's included."""
     prefix = f"/repos/{state.full_name}"
     if request.path == "/graphql" and request.method == "POST":
-        return Answer(200, {"data": {"viewer": {"login": request.actor.login}}})
+        return graphql(state, request)
     if request.path == "/user" and request.actor.app:
         return Refused(403, "Resource not accessible by integration").answer
     for method, pattern, scope, handler in _ROUTES:
@@ -75,6 +79,28 @@ def answer(state: State, request: Request) -> Answer:
             except Refused as refused:
                 return refused.answer
     return Refused(404, "Not Found").answer
+
+
+def graphql(state: State, request: Request) -> Answer:
+    """Answer the three queries that publishing asks."""
+    query, variables = request.body["query"], request.body["variables"]
+    if "viewer" in query:
+        return Answer(200, {"data": {"viewer": {"login": request.actor.login}}})
+    if "repository(" in query:
+        same = f"{variables['owner']}/{variables['name']}" == state.full_name
+        return Answer(200, {"data": {"repository": {"id": "R_1"} if same else None}})
+    if "contents:write" in request.actor.denied:
+        return _graphql_error("FORBIDDEN", "Resource not accessible by integration")
+    [update] = variables["input"]["refUpdates"]
+    name = update["name"].removeprefix("refs/heads/")
+    if state.branches.get(name, "0" * 40) != update["beforeOid"] or update["afterOid"] not in state.git.commits:
+        return _graphql_error("UNPROCESSABLE", "Something went wrong while updating the refs")
+    state.branches[name] = update["afterOid"]
+    return Answer(200, {"data": {"updateRefs": {"clientMutationId": None}}})
+
+
+def _graphql_error(kind: str, message: str) -> Answer:
+    return Answer(200, {"data": {"updateRefs": None}, "errors": [{"type": kind, "message": message}]})
 
 
 def page_of(request: Request, items: list[Any], key: str | None = None) -> Answer:

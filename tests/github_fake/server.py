@@ -14,11 +14,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-from github_fake import artifacts, checks, commits, discussion, routing, validation
+from github_fake import artifacts, checks, commits, discussion, gitdata, routing, validation
 from github_fake.state import State
 
 MAX_SECONDS = 600.0
-ENDPOINTS = (discussion, commits, checks, artifacts)
+ENDPOINTS = (discussion, commits, checks, artifacts, gitdata)
 """Modules whose import registers their routes."""
 
 

@@ -1,5 +1,6 @@
 """What the fake remembers: one repository with its commits, pull requests, comments, check runs and artifacts."""
 
+import hashlib
 import io
 import zipfile
 from dataclasses import dataclass, field
@@ -64,6 +65,38 @@ class Artifact:
 
 
 @dataclass
+class Git:
+    """Objects by id: blobs as bytes, trees as path to blob, commits as (tree, parents, message)."""
+
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    trees: dict[str, dict[str, str]] = field(default_factory=dict)
+    commits: dict[str, tuple[str, tuple[str, ...], str]] = field(default_factory=dict)
+
+    def add_tree(self, files: dict[str, bytes]) -> str:
+        """Return the id of a tree with `files`, which may be in folders."""
+        return self.add_entries({path: self.add_blob(data) for path, data in files.items()})
+
+    def add_blob(self, data: bytes) -> str:
+        name = _id("blob", data)
+        self.blobs[name] = data
+        return name
+
+    def add_entries(self, entries: dict[str, str]) -> str:
+        name = _id("tree", repr(sorted(entries.items())).encode())
+        self.trees[name] = entries
+        return name
+
+    def add_commit(self, tree: str, parents: tuple[str, ...], message: str) -> str:
+        name = _id("commit", repr((tree, parents, message, len(self.commits))).encode())
+        self.commits[name] = (tree, parents, message)
+        return name
+
+
+def _id(kind: str, data: bytes) -> str:
+    return hashlib.sha1(f"{kind} {len(data)}\0".encode() + data, usedforsecurity=False).hexdigest()
+
+
+@dataclass
 class Commit:
     sha: str
     parents: tuple[str, ...]
@@ -99,6 +132,7 @@ class State:
     artifacts: list[Artifact] = field(default_factory=list)
     conclusions: dict[int, str] = field(default_factory=dict)
     files: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    git: Git = field(default_factory=Git)
     requests: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     last_id: int = 1000
@@ -128,6 +162,11 @@ class State:
         comment = Comment(self.next_id(), issue, author or self.actors[DEFAULT_TOKEN], body)
         self.comments.append(comment)
         return comment
+
+    def files_on(self, branch: str) -> dict[str, bytes]:
+        """Return the files of a branch that was written as Git objects; empty where there is none."""
+        commit = self.git.commits.get(self.branches.get(branch, ""))
+        return {path: self.git.blobs[blob] for path, blob in self.git.trees[commit[0]].items()} if commit else {}
 
     def ancestors(self, start: str) -> list[str]:
         """Return `start` and the commits before it, newest first."""

@@ -79,8 +79,8 @@ def _filled(schema: Mapping[str, Any], base_url: str) -> Any:
 
 
 def _request(method: str, path: str, query: Mapping[str, str], body: bytes) -> MockRequest:
-    # A template's {path} takes one segment, so the slashes of a file's path are hidden.
-    match = re.fullmatch(r"(/repos/[^/]+/[^/]+/contents/)(.+)", path)
+    # A template's {path} takes one segment, so the slashes of a path or ref are hidden.
+    match = re.fullmatch(r"(/repos/[^/]+/[^/]+/(?:contents|git/ref)/)(.+)", path)
     if match:
         path = match[1] + match[2].replace("/", "%2F")
     return MockRequest("https://api.github.com", method, path, args=dict(query), data=body or None)
@@ -88,7 +88,7 @@ def _request(method: str, path: str, query: Mapping[str, str], body: bytes) -> M
 
 def _is_described(method: str, path: str, status: int) -> bool:
     for template, item in description()["paths"].items():
-        pattern = re.sub(r"\\\{path\\\}", ".+", re.escape(template))
+        pattern = re.sub(r"(contents/|git/ref/)\\\{[a-z]+\\\}$", r"\1.+", re.escape(template))
         pattern = re.sub(r"\\\{[a-z_]+\\\}", "[^/]+", pattern)
         if re.fullmatch(pattern, path) and method.lower() in item:
             return str(status) in item[method.lower()]["responses"]

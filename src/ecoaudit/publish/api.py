@@ -125,13 +125,13 @@ class Api:
     def edit_comment(self, comment_id: int, body: str) -> None:
         """Set a comment's body; the same body twice is the same as once."""
         path = f"/repos/{self.repository}/issues/comments/{comment_id}"
-        self.retrier.read(lambda: self._send("PATCH", path, {"body": body}))
+        self.retrier.read(lambda: self.send("PATCH", path, {"body": body}))
 
     def delete_comment(self, comment_id: int) -> None:
         """Delete a comment; one that is gone already is fine."""
         path = f"/repos/{self.repository}/issues/comments/{comment_id}"
         try:
-            self.retrier.read(lambda: self._send("DELETE", path, None))
+            self.retrier.read(lambda: self.send("DELETE", path, None))
         except ApiFailure as failure:
             if failure.kind != Kind.MISSING:
                 raise
@@ -142,10 +142,9 @@ class Api:
 
         `GET /user` is forbidden to installation tokens; GraphQL's `viewer` answers them too.
         """
-        requester = self._repo.requester
         try:
-            _, data = self.retrier.read(lambda: requester.graphql_query("query { viewer { login } }", {}))
-            login = data["data"]["viewer"]["login"]
+            data = self.retrier.read(lambda: self.graphql("query { viewer { login } }", {}))
+            login = data["viewer"]["login"]
         except (ApiFailure, KeyError, TypeError):
             return None
         return login if isinstance(login, str) else None
@@ -236,7 +235,7 @@ class Api:
                 return True if run.output.annotations_count >= expected else None
 
             def send(body: dict[str, Any] = body) -> bool:
-                self._send("PATCH", path, body)
+                self.send("PATCH", path, body)
                 return True
 
             self.retrier.write(send, look)
@@ -247,8 +246,8 @@ class Api:
         """Return the latest hundred artifacts called `name`, of one run or of the whole repository, newest first."""
         place = f"/runs/{run_id}/artifacts" if run_id else "/artifacts"
         path = f"/repos/{self.repository}/actions{place}?{urllib.parse.urlencode({'name': name, 'per_page': 100})}"
-        data = self.retrier.read(lambda: self._send("GET", path, None))
-        found = _convert(data, ArtifactList).artifacts
+        data = self.retrier.read(lambda: self.send("GET", path, None))
+        found = convert(data, ArtifactList).artifacts
         return sorted((a for a in found if a.name == name), key=lambda a: -a.id)
 
     def download(self, artifact: Artifact, max_bytes: int) -> bytes:
@@ -268,7 +267,13 @@ class Api:
         """Return how a workflow run ended."""
         return self.retrier.read(lambda: self._repo.get_workflow_run(run_id).conclusion)
 
-    def _send(self, verb: str, path: str, body: Mapping[str, Any] | None) -> Any:
+    def graphql(self, query: str, variables: Mapping[str, Any]) -> Any:
+        """Return the data that GraphQL answers with; not retried."""
+        _, answer = self._repo.requester.graphql_query(query, dict(variables))
+        return answer["data"]
+
+    def send(self, verb: str, path: str, body: Mapping[str, Any] | None) -> Any:
+        """Return the answer to one REST request; not retried."""
         _, data = self._repo.requester.requestJsonAndCheck(verb, path, input=body)
         return data
 
@@ -316,7 +321,8 @@ def _check(run: "CheckRun") -> Check:
     )
 
 
-def _convert(data: Any, kind: type[T]) -> T:
+def convert(data: Any, kind: type[T]) -> T:
+    """Return the answer `data` as `kind`; raises `ApiFailure` when it does not have the described shape."""
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:

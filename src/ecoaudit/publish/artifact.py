@@ -69,10 +69,7 @@ def decode_untrusted(data: bytes, *, where: str) -> Audit:
     """Return the audit in `data`, however it was made; raises `EcoauditError`."""
     if len(data) > MAX_AUDIT_BYTES:
         raise EcoauditError(f"the audit is larger than {MAX_AUDIT_BYTES:,} bytes", where=where)
-    try:
-        audit = decode(data, where=where)
-    except RecursionError as error:
-        raise EcoauditError("the audit is nested too deeply", where=where) from error
+    audit = decode(data, where=where)
     if len(audit.hardware.hosts) > MAX_HOSTS:
         raise EcoauditError(f"the audit names more than {MAX_HOSTS:,} hosts", where=where)
     return audit

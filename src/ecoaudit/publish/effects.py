@@ -89,6 +89,25 @@ class CreateCheck(_Effect, frozen=True, kw_only=True, tag="check"):
     annotations: tuple[Annotation, ...] = ()
 
 
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """A chart in both themes, SVG; `name` as the report calls it."""
+
+    name: str
+    light: bytes
+    dark: bytes
+
+
+class StoreCharts(_Effect, frozen=True, kw_only=True, tag="charts"):
+    """Put a run's pictures, and its project's badges (file name to content), on the branch that is kept for them."""
+
+    branch: str
+    project: str
+    commit: str
+    run_id: int
+    pictures: tuple[Picture, ...]
+    badges: dict[str, str] = {}
+
+
 class WriteSummary(_Effect, frozen=True, kw_only=True, tag="summary"):
     """Append `text` to the job summary."""
 
@@ -109,7 +128,7 @@ class SetOutputs(_Effect, frozen=True, kw_only=True, tag="outputs"):
     values: dict[str, str]
 
 
-Effect = UpsertComment | CreateCheck | WriteSummary | Announce | SetOutputs
+Effect = UpsertComment | CreateCheck | StoreCharts | WriteSummary | Announce | SetOutputs
 
 
 def to_json(effects: list[Effect]) -> str:

@@ -81,6 +81,7 @@ class Context:
     api_url: str
     default_branch: str | None
     subject: Subject | None
+    private: bool = False
 
     @property
     def branch(self) -> str | None:
@@ -96,6 +97,7 @@ class Context:
 class _Repository(msgspec.Struct):
     full_name: str
     default_branch: str | None = None
+    private: bool = False
 
 
 class _Ref(msgspec.Struct):
@@ -185,6 +187,7 @@ def read_context(environ: Mapping[str, str]) -> Context:
         api_url=environ.get("GITHUB_API_URL", "").rstrip("/") or "https://api.github.com",
         default_branch=described.repository.default_branch if described.repository else None,
         subject=_subject(event, payload, path),
+        private=bool(described.repository and described.repository.private),
     )
 
 

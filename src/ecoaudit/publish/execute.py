@@ -7,9 +7,17 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from ecoaudit.markdown_text import escape
-from ecoaudit.publish import permissions, upsert, workflow_commands
+from ecoaudit.publish import chart_store, permissions, upsert, workflow_commands
 from ecoaudit.publish.api import Api
-from ecoaudit.publish.effects import Announce, CreateCheck, Effect, SetOutputs, UpsertComment, WriteSummary
+from ecoaudit.publish.effects import (
+    Announce,
+    CreateCheck,
+    Effect,
+    SetOutputs,
+    StoreCharts,
+    UpsertComment,
+    WriteSummary,
+)
 from ecoaudit.publish.failure import ApiFailure
 
 NO_TOKEN = "GitHub was not asked: there is no token; set the input `github-token` (or GITHUB_TOKEN)."  # noqa: S105
@@ -59,6 +67,8 @@ def execute(effects: Sequence[Effect], api: Api | None, runner: Runner, *, fork:
                 _check(effect, api, done, fork)
             case UpsertComment():
                 _comment(effect, api, done, fork)
+            case StoreCharts():
+                _charts(effect, api, done)
             case WriteSummary():
                 _summary(effect, runner, done)
             case Announce():
@@ -101,6 +111,18 @@ def _comment(effect: UpsertComment, api: Api | None, done: Done, fork: bool) -> 
     done.comment_url = result.url
     if result.reason:
         done.problems.append(Problem("error" if result.conflict else "notice", result.reason))
+
+
+def _charts(effect: StoreCharts, api: Api | None, done: Done) -> None:
+    """Store charts; whatever comes of it, pictures decide no job."""
+    if api is None:
+        return
+    try:
+        reason = chart_store.store(api, effect)
+    except ApiFailure as failure:
+        reason = permissions.explain("charts", failure, fork=False)
+    if reason:
+        done.problems.append(Problem("warning", reason))
 
 
 def _summary(effect: WriteSummary, runner: Runner, done: Done) -> None:

@@ -1,6 +1,7 @@
 """The action's inputs and outputs: their names, defaults and meanings, and how INPUT_* becomes frozen settings."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,10 +56,13 @@ INPUTS = (
     Input("baseline", "", "audit.json of the base run; without it the base branch's runs are searched."),
     Input("on-missing-baseline", "", "pass, warn or fail; default: what the configuration says, else pass."),
     Input("comment", "update", "Pull-request comment: update (one, kept up to date), new (one a run) or off."),
+    Input("charts-branch", "", "Branch for charts and badges, made and owned by the action (push jobs); empty: off."),
     Input("check", "on", "Check run on the head commit: on or off."),
     Input("fail-on", "fail", "Exit with 1 on: fail, warn (also inconclusive), or never. The check is not changed."),
     Input(
-        "report-dir", "ecoaudit-report", "Folder in the workspace for audit.json, report.md, report.html and charts/."
+        "report-dir",
+        "ecoaudit-report",
+        "Folder in the workspace for audit.json, report.md, report.html, charts/ and badges.",
     ),
     Input("github-token", "${{ github.token }}", "Token for the comment, the check run and the baseline."),
 )
@@ -86,6 +90,7 @@ _OVERRIDES = {
     "host-power-w": "host_power_w",
     "on-missing-baseline": "on_missing_baseline",
 }
+_BRANCH = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._/-]{0,98}[A-Za-z0-9_])?")
 _NUMBERS = frozenset({"intensity", "pue", "price-per-gpu-hour", "host-power-w"})
 _WORDS = frozenset({"auto"})
 _PLACES = frozenset({"region", "zone", "intensity_g_per_kwh"})
@@ -112,6 +117,7 @@ class Settings:
     policy: Policy = field(default_factory=Policy)
     fail_on: Literal["fail", "warn", "never"] = "fail"
     report_dir: str = "ecoaudit-report"
+    charts_branch: str = ""
     token: str = field(default="", repr=False)
 
 
@@ -141,6 +147,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         ),
         fail_on=_choice("fail-on", values["fail-on"], ("fail", "warn", "never")),
         report_dir=values["report-dir"],
+        charts_branch=_branch(values["charts-branch"]),
         token=values["github-token"] or environ.get("GITHUB_TOKEN", ""),
     )
 
@@ -226,6 +233,17 @@ def _number(name: str, text: str) -> float:
     if not math.isfinite(value):
         raise EcoauditError(f"{text!r} is not a number", where=f"input {name}")
     return value
+
+
+def _branch(text: str) -> str:
+    """Return `text` if git takes it for a branch name (a careful part of git-check-ref-format's rules)."""
+    text = text.removeprefix("refs/heads/")
+    bad = (not _BRANCH.fullmatch(text)) or any(word in text for word in ("..", "//", "/.")) or text.endswith(".lock")
+    if text and bad:
+        raise EcoauditError(
+            f"{text!r} is not a branch name", where="input charts-branch", fix="such as ecoaudit-charts"
+        )
+    return text
 
 
 def _choice(name: str, text: str, allowed: tuple[Any, ...]) -> Any:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from ecoaudit.publish.failure import ApiFailure, Kind
 
-Need = Literal["comment", "check", "checks", "artifacts", "commits", "config", "pulls"]
+Need = Literal["comment", "check", "checks", "artifacts", "commits", "config", "pulls", "pictures", "charts"]
 
 _GRANTS: dict[Need, str] = {
     "comment": "pull-requests: write",
@@ -14,6 +14,8 @@ _GRANTS: dict[Need, str] = {
     "commits": "contents: read",
     "config": "contents: read",
     "pulls": "pull-requests: read",
+    "pictures": "contents: read",
+    "charts": "contents: write",
 }
 _WHAT: dict[Need, str] = {
     "comment": "write the comment",
@@ -23,6 +25,8 @@ _WHAT: dict[Need, str] = {
     "commits": "read the commits of the base branch",
     "config": "read the base branch's configuration",
     "pulls": "find the pull request of the run",
+    "pictures": "read the branch of the charts",
+    "charts": "store the charts",
 }
 
 
@@ -37,7 +41,9 @@ def explain(need: Need, failure: ApiFailure, *, fork: bool) -> str:
                 f"{problem} The token of a pull request from a fork is read-only whatever the workflow asks for: "
                 "publish from a second workflow, as docs/action.md shows under 'Pull requests from forks'."
             )
-        return f"{problem} Add to the job:\n\npermissions:\n  contents: read\n  {_GRANTS[need]}\n"
+        rights = dict.fromkeys(("contents: read", _GRANTS[need])) if need != "charts" else (_GRANTS[need],)
+        lines = "".join(f"  {right}\n" for right in rights)
+        return f"{problem} Add to the job:\n\npermissions:\n{lines}"
     if failure.kind == Kind.MISSING:
         return f"{problem} Either it does not exist, or the token may not see it (`{_GRANTS[need]}`)."
     return problem

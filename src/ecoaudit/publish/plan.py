@@ -19,6 +19,7 @@ from ecoaudit.publish.effects import (
     Row,
     Section,
     SetOutputs,
+    StoreCharts,
     UpsertComment,
     WriteSummary,
 )
@@ -62,17 +63,22 @@ def plan(
     digest: str | None,
     outputs: dict[str, str],
     annotations: Sequence[Annotation] = (),
+    pictures: str = "",
+    store: StoreCharts | None = None,
 ) -> list[Effect]:
     """Return the effects that publish `verdict` on `audit`, in the order in which they are to be done.
 
     The check comes first, so that the comment can link to it. `digest` is the text that the check carries for later
-    runs; `outputs` are those of the action that are known before publishing.
+    runs; `outputs` are those of the action that are known before publishing; `pictures` is Markdown to put under the
+    comment's report; `store` puts this run's own charts on their branch.
     """
     effects: list[Effect] = []
     if policy.check == "on" and activity.check_sha:
         effects.append(_check(context, activity, audit, verdict, render, digest, annotations))
     if policy.comment != "off" and activity.comment:
-        effects.append(_comment(context, activity, audit, verdict, render, policy.comment))
+        effects.append(_comment(context, activity, audit, verdict, render, policy.comment, pictures))
+    if store is not None:
+        effects.append(store)
     effects.append(WriteSummary(text=render(SUMMARY_BYTES)))
     effects += [Announce(level="notice", title="ecoaudit", message=note) for note in activity.notes]
     announcement = _announce(audit, verdict)
@@ -144,6 +150,7 @@ def _comment(
     verdict: Verdict,
     render: Render,
     mode: Literal["update", "new"],
+    pictures: str,
 ) -> UpsertComment:
     match activity.comment:
         case OnPull(number):
@@ -152,6 +159,7 @@ def _comment(
             pull = PullQuery(None, owner, branch, activity.head_sha)
         case None:
             raise ValueError("there is nothing to comment on")
+    largest, *shorter = COMMENT_SIZES
     section = Section(
         project=clean(audit.project or "", limit=80),
         order=Order(activity.run_number, activity.run_attempt),
@@ -159,7 +167,7 @@ def _comment(
         head_sha=activity.head_sha,
         fingerprint=comment.fingerprint(encode(audit)),
         row=_row(audit, verdict),
-        texts=tuple(render(size) for size in COMMENT_SIZES),
+        texts=(render(largest - len(pictures.encode())) + pictures, *map(render, shorter)),
         links=(("workflow run", context.run_url),),
     )
     return UpsertComment(pull=pull, mode=mode, section=section)
