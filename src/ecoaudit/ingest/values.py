@@ -86,6 +86,15 @@ def step_number(text: str) -> int:
     return number_
 
 
+def fact(text: str | None) -> float | None:
+    """Return a number that a log states once (parameters, batch), None when there is none or it cannot be."""
+    try:
+        value = math.nan if text is None else scaled(text)
+    except ValueError:
+        return None
+    return value if abs(value) < 1e18 else None
+
+
 def is_index(text: str | None) -> bool:
     """Return whether a cell can be a GPU's index."""
     return text is not None and text.isascii() and text.isdigit() and len(text) <= 4

@@ -102,7 +102,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
             account,
             runtime_s=runtime * unit if unit and not math.isnan(runtime) and runtime > 0 else None,
             world_size=nodes * gpus if nodes and gpus else None,
-            params=float(facts["n_params"]) if facts.get("n_params", "").isdigit() else None,
+            params=values.fact(facts.get("n_params")),
             precision=_PRECISIONS.get(facts.get("precision", "")),
             global_batch_size=_count(facts, "global_train_batch_size"),
             throughput_tokens_per_s=tokens,

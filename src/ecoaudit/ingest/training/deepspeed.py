@@ -126,7 +126,7 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
     skipped = max(state.skipped, state.overflows)
     if skipped:
         account.warn(f"{skipped} steps were skipped by overflow: their energy counts, they trained nothing")
-    batch = float(state.facts["batch"]) if "batch" in state.facts else None
+    batch = values.fact(state.facts.get("batch"))
     if batch:
         steps.samples = [s * batch for s in steps.step]
         if len(state.rates) == len(steps):
@@ -151,9 +151,9 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
         "DeepSpeed",
         account,
         clock=clock,
-        params=values.scaled(params) if params else None,
+        params=values.fact(params),
         global_batch_size=values.whole(batch),
-        world_size=int(float(world)) if world else None,
+        world_size=values.whole(values.fact(world)),
         precision={"bfloat16": "bf16", "fp16": "fp16"}.get(state.facts.get("precision", "")),
         throughput_samples_per_s=console.steady(state.rates),
         **known,

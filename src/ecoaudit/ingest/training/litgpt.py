@@ -26,7 +26,7 @@ _NEW = re.compile(
 _OLD = re.compile(r"\biter (\d+) step (\d+): loss (-?[\d.]+|nan|inf), iter time: ([\d.]+) ?ms( \(optimizer\.step\))?")
 _WHOLE = re.compile(f"{_NEW.pattern}|{_OLD.pattern}")
 _START = re.compile(r"\biter \d+ step \d+(?::| ?\|) loss")
-_PARAMETERS = re.compile(r"[Tt]otal parameters: ([\d,]+)|trainable parameters: ([\d,]+)")
+_PARAMETERS = re.compile(r"[Tt]otal parameters: (\d[\d,]{0,20})\b|trainable parameters: (\d[\d,]{0,20})\b")
 
 
 def sniff(head: Head) -> str | None:
@@ -61,7 +61,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
             FORMAT.format,
             "litgpt",
             account,
-            params=values.number(facts["params"]) if "params" in facts else None,
+            params=values.fact(facts.get("params")),
         )
     ]
 

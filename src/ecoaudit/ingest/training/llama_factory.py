@@ -20,7 +20,7 @@ FORMAT = FormatInfo(
     cannot_tell="the wall clock, batch size, the number of GPUs; tokens unless counting was on",
 )
 
-_ELAPSED = re.compile(r"(?:(\d+) days?, )?(\d+):(\d\d):(\d\d)")
+_ELAPSED = re.compile(r"(?:(\d{1,5}) days?, )?(\d{1,6}):(\d\d):(\d\d)")
 
 
 def sniff(head: Head) -> str | None:

@@ -61,7 +61,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
             running = total
             tflops.append(tflop)
             rates.append(rate)
-    devices = int(facts["devices"]) if "devices" in facts else _devices(steps, rates)
+    devices = values.whole(values.fact(facts.get("devices"))) or _devices(steps, rates)
     rate_mean = console.steady(rates)
     return [
         steps.log(
@@ -69,7 +69,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
             FORMAT.format,
             "MaxText",
             account,
-            params=float(facts["params"]) * 1e9 if "params" in facts else None,
+            params=values.fact(facts["params"] + "B") if "params" in facts else None,
             world_size=devices,
             tflops_per_gpu=console.steady(tflops),
             flops_kind="model" if console.mean(tflops) else None,

@@ -28,9 +28,9 @@ _BUILD = re.compile(
 _WHOLE = re.compile(f"{_NANOGPT.pattern}|{_BUILD.pattern}")
 _START = re.compile(r"\biter \d+: loss|\bstep\s+\d+(?:/\d+)?\s*(?:\([\d.]+%\)\s*)?\|\s*loss:")
 _LOGTXT = re.compile(r"^(\d+) (train|val|hella) (-?[\d.]+|nan)$")
-_TOKENS = re.compile(r"tokens per iteration will be: ([\d,]+)|total desired batch size: ([\d,]+)")
-_TOTAL_BATCH = re.compile(r"[Tt]otal batch size ([\d,]+)")
-_PARAMETERS = re.compile(r"number of parameters: ([\d.]+[MBK])|Number of parameters: ([\d,]+)")
+_TOKENS = re.compile(r"tokens per iteration will be: ([\d,]{1,20})|total desired batch size: ([\d,]{1,20})")
+_TOTAL_BATCH = re.compile(r"[Tt]otal batch size ([\d,]{1,20})")
+_PARAMETERS = re.compile(r"number of parameters: (\d[\d.]{0,15}[MBK])|Number of parameters: (\d[\d,]{0,20})")
 
 
 def sniff(head: Head) -> str | None:
@@ -68,17 +68,19 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
         g = match.groups()
         step, loss, duration = (g[0], g[1], g[2]) if g[0] is not None else (g[4], g[5], g[6])
         try:
+            rate = values.number(g[7]) if g[7] else math.nan
+            share = values.number(g[3] or g[8]) if g[3] or g[8] else math.nan
             added = steps.add(
                 int(step), loss=values.number(loss), duration_s=float(duration) / 1000.0, rank=rank_of(text)
             )
-            rates.append(values.number(g[7]) if g[7] else math.nan)
-            share = g[3] or g[8]
-            mfu.append(float(share) / 100 if share and float(share) > 0 else math.nan)
         except ValueError as error:
             account.bad(number, text, str(error))
             continue
-        account.records += added
-    tokens = values.number(facts["tokens"]) if "tokens" in facts else _a_step(rates, steps.duration_s)
+        if added:
+            account.records += 1
+            rates.append(rate)
+            mfu.append(share / 100 if share > 0 else math.nan)
+    tokens = values.fact(facts.get("tokens")) or _a_step(rates, steps.duration_s)
     if tokens:
         steps.tokens = [(s + 1) * tokens for s in steps.step]
     else:
@@ -92,7 +94,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
             FORMAT.format,
             "nanoGPT family",
             account,
-            params=values.scaled(facts["params"]) if "params" in facts else None,
+            params=values.fact(facts.get("params")),
             mfu=log_mfu,
             throughput_tokens_per_s=console.steady(rates),
         )
@@ -101,7 +103,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
 
 def _a_step(rates: list[float], durations: list[float]) -> float | None:
     """Return tokens a step from rate times duration where both are printed; a batch is a multiple of 64 tokens."""
-    known = [r * d for r, d in zip(rates, durations, strict=False) if not math.isnan(r * d)]
+    known = [r * d for r, d in zip(rates, durations, strict=False) if math.isfinite(r * d)]
     if not known:
         return None
     middle = sorted(known)[len(known) // 2]

@@ -63,6 +63,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
         stamps = _STAMP.findall(text[: match.start()])
         rest = match["rest"]
         try:
+            rate, tflop, share = _found(_RATE, rest), _found(_TFLOPS, rest), _found(_MFU, rest) / 100
             added = steps.add(
                 int(match[1]),
                 time_s=values.parse_time(stamps[-1])[0] if stamps else math.nan,
@@ -71,9 +72,9 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
             )
             if added:
                 account.records += 1
-                rates.append(_found(_RATE, rest))
-                tflops.append(_found(_TFLOPS, rest))
-                mfu.append(_found(_MFU, rest) / 100)
+                rates.append(rate)
+                tflops.append(tflop)
+                mfu.append(share)
         except ValueError as error:
             account.bad(number, text, str(error))
     return [_log(file, options, account, steps, facts, rates, tflops, mfu)]
@@ -122,7 +123,7 @@ def _log(
         sequence_length=length,
         tokens_per_sample=float(length) if length else None,
         global_batch_size=batch,
-        params=values.number(facts["params"]) if "params" in facts else None,
+        params=values.fact(facts.get("params")),
         precision={"bfloat16": "bf16", "float16": "fp16", "float8": "fp8", "mxfp8": "mxfp8"}.get(
             facts.get("precision", "").lower()
         ),
