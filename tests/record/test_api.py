@@ -12,7 +12,13 @@ from ecoaudit.record.api import record
 from ecoaudit.record.markers import LONGEST_MESSAGE, MarkerInbox, MarkerOutbox
 from record.machine import Machine, Records, lines_in, wait_for
 
-START = 'import ecoaudit, os, sys, time\nwith ecoaudit.record("run.jsonl", interval=0.05) as recording:\n'
+# `recorded(n)` waits until the file has n lines: tests must not hang on how fast the machine is.
+START = """import ecoaudit, os, pathlib, sys, time
+def recorded(n, path=pathlib.Path("run.jsonl")):
+    while not path.exists() or len(path.read_bytes().splitlines()) < n:
+        time.sleep(0.01)
+with ecoaudit.record("run.jsonl", interval=0.05) as recording:
+"""
 
 
 def train(machine: Machine, body: str, env: dict[str, str] | None = None, before: str = START) -> tuple[int, str, str]:
@@ -28,7 +34,7 @@ def markers(records: Records) -> list[tuple[str, object]]:
 
 
 def test_a_recording_beside_the_training_process(machine: Machine) -> None:
-    code, _, err = train(machine, "time.sleep(0.6)\n")
+    code, _, err = train(machine, "recorded(6)\n")
     assert code == 0, err
     records = machine.read()
     assert records.footer["reason"] == "stop"
@@ -37,7 +43,7 @@ def test_a_recording_beside_the_training_process(machine: Machine) -> None:
 
 
 def test_the_footer_comes_back(machine: Machine) -> None:
-    script = START + "    time.sleep(0.5)\nprint(len(recording.footer['energy_j']), recording.energy_j > 800)\n"
+    script = START + "    recorded(9)\nprint(len(recording.footer['energy_j']), recording.energy_j > 800)\n"
     with machine.popen([sys.executable, "-c", script]) as process:
         out, _ = process.communicate(timeout=20)
     assert out == "8 True\n"
@@ -45,14 +51,13 @@ def test_the_footer_comes_back(machine: Machine) -> None:
 
 def test_phases_and_steps_with_the_times_at_which_they_were_set(machine: Machine) -> None:
     body = (
-        "time.sleep(0.3)\n"
         "ecoaudit.phase('train')\n"
         "ecoaudit.step(1, tokens=4096, loss=2.5)\n"
         "time.sleep(0.15)\n"
         "ecoaudit.step(2, tokens=4096)\n"
         "with ecoaudit.phase('eval'):\n"
         "    time.sleep(0.1)\n"
-        "print(time.time())\n"
+        "print(time.time())\nrecorded(6)\n"
     )
     code, out, err = train(machine, body)
     assert code == 0, err
@@ -68,7 +73,7 @@ def test_phases_and_steps_with_the_times_at_which_they_were_set(machine: Machine
 
 
 def test_many_steps_a_second_are_thinned_and_lose_nothing(machine: Machine) -> None:
-    body = "time.sleep(0.2)\nfor n in range(1, 20001):\n    ecoaudit.step(n, tokens=10)\n"
+    body = "for n in range(1, 20001):\n    ecoaudit.step(n, tokens=10)\n"
     train(machine, body)
     steps = machine.read().events("step")
     assert 1 <= len(steps) <= 20
@@ -89,15 +94,25 @@ def test_only_the_first_rank_of_a_host_marks(machine: Machine) -> None:
 
 
 def test_ranks_that_all_record_make_one_recording(machine: Machine) -> None:
-    body = "time.sleep(0.6)\necoaudit.step(int(os.environ['LOCAL_RANK']))\n"
     script = (
-        START.replace('"run.jsonl"', 'os.environ["FILE"]') + "".join(f"    {li}\n" for li in body.splitlines())
-    ).replace("import ecoaudit, os", "import os, ecoaudit")
-    common = {"TORCHELASTIC_RUN_ID": "r1"}
+        "import ecoaudit, os, time\n"
+        "with ecoaudit.record(os.environ['FILE'], interval=0.05):\n"
+        "    open('started.' + os.environ['LOCAL_RANK'], 'w').close()\n"
+        "    while not os.path.exists('go'):\n"
+        "        time.sleep(0.02)\n"
+        "    ecoaudit.step(int(os.environ['LOCAL_RANK']))\n"
+    )
     processes = [
-        machine.popen([sys.executable, "-c", script], env=common | {"LOCAL_RANK": str(i), "FILE": f"rank{i}.jsonl"})
+        machine.popen(
+            [sys.executable, "-c", script],
+            env={"TORCHELASTIC_RUN_ID": "r1", "LOCAL_RANK": str(i), "FILE": f"rank{i}.jsonl"},
+        )
         for i in range(3)
     ]
+    wait_for(lambda: len(list(machine.folder.glob("started.*"))) == 3)
+    wait_for(lambda: any(lines_in(path) > 2 for path in machine.folder.glob("rank*.jsonl")))
+    wait_for(lambda: len(set(machine.processes())) == 4)  # three ranks and the one recorder that stayed
+    (machine.folder / "go").touch()
     for process in processes:
         with process:
             assert process.wait(20) == 0
@@ -107,7 +122,7 @@ def test_ranks_that_all_record_make_one_recording(machine: Machine) -> None:
 
 @pytest.mark.parametrize("end", ["os._exit(3)", "os.kill(os.getpid(), 9)", "raise SystemExit(3)", "1/0"])
 def test_however_training_ends_the_recording_is_whole(machine: Machine, end: str) -> None:
-    code, _, _ = train(machine, f"time.sleep(0.3)\n{end}\n")
+    code, _, _ = train(machine, f"recorded(4)\n{end}\n")
     assert code in (3, -9, 1)
     records = wait_for(lambda: (r := machine.read()).of("footer") and r)
     assert records.torn == 0
@@ -117,25 +132,23 @@ def test_however_training_ends_the_recording_is_whole(machine: Machine, end: str
 def test_a_forked_child_neither_stops_nor_outlives_the_recording(machine: Machine) -> None:
     """Data loaders are forked: their exit must not end the recording, nor must one that lives on keep it going."""
     body = (
-        "time.sleep(0.3)\n"
+        "recorded(3)\n"
         "if os.fork() == 0:\n"
         "    recording.stop()\n"
         "    os.close(1); os.close(2)\n"
-        "    time.sleep(3)\n"
+        "    time.sleep(60)\n"
         "    os._exit(0)\n"
-        "time.sleep(0.2)\n"
-        "print(len(open('run.jsonl').read().splitlines()) > 5)\n"
+        "recorded(8)\n"
+        "print(True)\n"
     )
-    started = time.monotonic()
     code, out, err = train(machine, body)
     assert (code, out) == (0, "True\n"), err
-    assert time.monotonic() - started < 2.5
     assert machine.read().footer["reason"] == "stop"
 
 
 def test_signals_to_all_processes_of_a_job_do_not_cut_the_recording_short(machine: Machine) -> None:
     """A scheduler's SIGTERM is meant for training, which may write a checkpoint for a while yet."""
-    script = START + "    import signal; signal.signal(15, lambda *_: None)\n    time.sleep(0.3)\n    time.sleep(0.7)\n"
+    script = START + "    import signal; signal.signal(15, lambda *_: None)\n    recorded(25)\n"
     with machine.popen([sys.executable, "-c", script]) as process:
         wait_for(lambda: lines_in(machine.folder / "run.jsonl") > 2)
         recorder = next(pid for pid in machine.processes() if pid != process.pid)
@@ -143,7 +156,7 @@ def test_signals_to_all_processes_of_a_job_do_not_cut_the_recording_short(machin
         os.kill(recorder, signal.SIGINT)
         assert process.wait(10) == 0
     assert machine.read().footer["reason"] == "stop"
-    assert machine.read().samples[-1]["m"] > 0.7
+    assert len(machine.read().samples) >= 24
 
 
 def test_without_a_gpu_training_goes_on(bare_machine: Machine) -> None:

@@ -27,6 +27,8 @@ from .markers import PIPE_VARIABLE, MarkerOutbox, Scalar
 
 STEP_EVERY_S = 0.1
 RETRY_S = 5.0
+EXPECTED_RETRY_S = 0.05
+MOST_EARLY = 256
 FINISH_S = 5.0
 
 
@@ -74,6 +76,7 @@ class Recording:
             )
             self._channel = ours
             atexit.register(self.stop)
+            _MARKS.reset(expected=True)
         except OSError as error:
             ours.close()
             print(f"ecoaudit: no recorder, training goes on: {error}", file=sys.stderr)
@@ -168,9 +171,11 @@ class _Marks:
     def __init__(self) -> None:
         self.reset()
 
-    def reset(self) -> None:
-        """Forget the recorder; the next marker looks for one."""
+    def reset(self, *, expected: bool = False) -> None:
+        """Forget the recorder; `expected`: one is being started, so markers wait until it is there."""
         self._outbox: MarkerOutbox | None = None
+        self._expected = expected
+        self._early: list[dict[str, Scalar]] = []
         self._look_at_s = float("-inf")
         self._step_at_s = float("-inf")
         self._pending: dict[str, Scalar] | None = None
@@ -179,7 +184,7 @@ class _Marks:
 
     def _find(self, now_s: float) -> MarkerOutbox | None:
         if self._outbox is None and now_s >= self._look_at_s:
-            self._look_at_s = now_s + RETRY_S
+            self._look_at_s = now_s + (EXPECTED_RETRY_S if self._expected else RETRY_S)
             if local_rank(os.environ) == 0:
                 path = os.environ.get(PIPE_VARIABLE)
                 if path is None and (folder := runtime_dir(os.environ)) is not None:
@@ -188,19 +193,28 @@ class _Marks:
                     self._outbox = MarkerOutbox(path)
         return self._outbox
 
-    def send(self, marker: dict[str, Scalar]) -> None:
-        """Send a marker with its times, after a step that still waits."""
-        now = time.clock_gettime(time.CLOCK_BOOTTIME)
-        if (outbox := self._find(now)) is not None:
-            self.flush()
-            outbox.send({"t": round(time.time(), 3), "boot": round(now, 3), **marker})
+    def _send(self, marker: dict[str, Scalar], now_s: float) -> None:
+        outbox = self._find(now_s)
+        if outbox is not None:
+            for early in self._early:
+                outbox.send(early)
+            self._early.clear()
+            outbox.send(marker)
+        elif self._expected and len(self._early) < MOST_EARLY:
+            self._early.append(marker)
 
-    def step(self, n: int, tokens: float | None, attributes: dict[str, Scalar]) -> None:
+    def mark_phase(self, name: str) -> None:
+        """Send a phase, after a step that still waits."""
+        self._send_pending()
+        self.phase = name
+        now = time.clock_gettime(time.CLOCK_BOOTTIME)
+        self._send({"t": round(time.time(), 3), "boot": round(now, 3), "name": "phase", "value": name}, now)
+
+    def mark_step(self, n: int, tokens: float | None, attributes: dict[str, Scalar]) -> None:
         """Send a step, or keep it until a tenth of a second has passed since the last one."""
         now = time.clock_gettime(time.CLOCK_BOOTTIME)
         self._tokens += tokens or 0
-        outbox = self._find(now)
-        if outbox is None:
+        if not self._expected and self._find(now) is None:
             return
         marker: dict[str, Scalar] = {"t": round(time.time(), 3), "boot": round(now, 3), "name": "step", "value": n}
         if self._tokens:
@@ -210,13 +224,19 @@ class _Marks:
             self._pending = marker
         else:
             self._step_at_s, self._pending = now, None
-            outbox.send(marker)
+            self._send(marker, now)
+
+    def _send_pending(self) -> None:
+        if self._pending is not None:
+            marker, self._pending = self._pending, None
+            self._send(marker, float(marker["boot"] or 0))
 
     def flush(self) -> None:
-        """Send the step that waits, if any."""
-        if self._pending is not None and self._outbox is not None:
-            self._outbox.send(self._pending)
-        self._pending = None
+        """Send what waits: the last step, and markers that were set before the recorder was there."""
+        self._look_at_s = float("-inf")
+        self._send_pending()
+        if self._early:
+            self._send(self._early.pop(), float("inf"))
 
 
 _MARKS = _Marks()
@@ -244,8 +264,8 @@ def phase(name: str) -> Phase:
     The phase lasts until the next one; as `with ecoaudit.phase("eval"):` until the block's end, after which the phase
     before goes on (`train` where none was marked).
     """
-    before, _MARKS.phase = _MARKS.phase, name
-    _MARKS.send({"name": "phase", "value": name})
+    before = _MARKS.phase
+    _MARKS.mark_phase(name)
     return Phase(before)
 
 
@@ -255,4 +275,4 @@ def step(n: int, *, tokens: float | None = None, **attributes: str | float | Non
     The recording holds the running total of tokens, so that markers left out between two others (more than ten a
     second, a full pipe) lose nothing. Further keyword arguments become attributes of the event.
     """
-    _MARKS.step(n, tokens, dict(attributes))
+    _MARKS.mark_step(n, tokens, dict(attributes))

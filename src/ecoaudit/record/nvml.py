@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import pynvml
 
-from .selection import Chosen, Device, MigDevice, Selection, select
+from .devices import describe, quiet, text_of
+from .selection import Chosen, Device, Selection, select
 
 FIELD_ENERGY, FIELD_AVERAGE, FIELD_INSTANT = 83, 185, 186
 SCOPES = {"gpu": 0, "module": 1}
@@ -100,7 +101,7 @@ class Nvml:
         try:
             pynvml.nvmlInit()
             self._lib = ctypes.CDLL("libnvidia-ml.so.1")
-            self.driver = _text(pynvml.nvmlSystemGetDriverVersion())
+            self.driver = text_of(pynvml.nvmlSystemGetDriverVersion())
             count = pynvml.nvmlDeviceGetCount()
         except pynvml.NVMLError as error:
             raise NvmlUnavailable(f"NVML: {error}") from error
@@ -111,7 +112,7 @@ class Nvml:
         for index in range(count):
             try:
                 handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-                devices.append((_describe(index, handle), handle))
+                devices.append((describe(index, handle), handle))
             except pynvml.NVMLError as error:
                 self.errors += 1
                 self.incidents.append(Incident("nvml_error", "handle", {"gpu": index, "error": str(error)}))
@@ -138,8 +139,8 @@ class Nvml:
         elif self._has(gpu, "nvmlDeviceGetPowerUsage", self._word):
             gpu.power_source = "usage"
         gpu.has_util = self._has(gpu, "nvmlDeviceGetUtilizationRates", self._util)
-        limit = _quiet(pynvml.nvmlDeviceGetEnforcedPowerLimit, gpu.handle)
-        memory = _quiet(pynvml.nvmlDeviceGetMemoryInfo, gpu.handle)
+        limit = quiet(pynvml.nvmlDeviceGetEnforcedPowerLimit, gpu.handle)
+        memory = quiet(pynvml.nvmlDeviceGetMemoryInfo, gpu.handle)
         gpu.power_limit_w = None if limit is None else round(limit / 1000, 1)
         gpu.memory_mib = None if memory is None else int(memory.total) >> 20
         return gpu
@@ -261,7 +262,7 @@ class Nvml:
 
     def close(self) -> None:
         """Release NVML; harmless when the driver has gone."""
-        _quiet(pynvml.nvmlShutdown)
+        quiet(pynvml.nvmlShutdown)
 
     def sources(self) -> list[str]:
         """Return where the figures come from, as the header lists them."""
@@ -300,57 +301,5 @@ _SLOW: dict[str, Callable[[Any], float | int]] = {
 }
 
 
-def _describe(index: int, handle: Any) -> Device:
-    mig = (_quiet(pynvml.nvmlDeviceGetMigMode, handle) or [None])[0] == pynvml.NVML_DEVICE_MIG_ENABLE
-    pci = _quiet(pynvml.nvmlDeviceGetPciInfo, handle)
-    return Device(
-        nvml_index=index,
-        uuid=_text(pynvml.nvmlDeviceGetUUID(handle)),
-        name=_text(pynvml.nvmlDeviceGetName(handle)),
-        pci_bus_id=_text(pci.busId) if pci is not None else f"{index:08x}",
-        mig=mig,
-        mig_devices=_mig_devices(handle) if mig else (),
-        mig_slices=_mig_slices(handle) if mig else None,
-    )
-
-
-def _mig_devices(handle: Any) -> tuple[MigDevice, ...]:
-    out = []
-    for position in range(_quiet(pynvml.nvmlDeviceGetMaxMigDeviceCount, handle) or 0):
-        part = _quiet(pynvml.nvmlDeviceGetMigDeviceHandleByIndex, handle, position)
-        if part is None:
-            continue
-        uuid = _quiet(pynvml.nvmlDeviceGetUUID, part)
-        gpu_instance = _quiet(pynvml.nvmlDeviceGetGpuInstanceId, part)
-        compute_instance = _quiet(pynvml.nvmlDeviceGetComputeInstanceId, part)
-        attributes = _quiet(pynvml.nvmlDeviceGetAttributes, part)
-        slices = None if attributes is None else int(attributes.computeInstanceSliceCount)
-        if uuid is not None and gpu_instance is not None and compute_instance is not None:
-            out.append(MigDevice(_text(uuid), gpu_instance, compute_instance, slices))
-    return tuple(out)
-
-
-def _mig_slices(handle: Any) -> int | None:
-    """Return the compute slices of the whole GPU: 7, or 4 on boards such as A30; None when the driver won't say."""
-    for profile in (pynvml.NVML_GPU_INSTANCE_PROFILE_7_SLICE, pynvml.NVML_GPU_INSTANCE_PROFILE_4_SLICE):
-        for version in (2, 1):
-            info = _quiet(pynvml.nvmlDeviceGetGpuInstanceProfileInfo, handle, profile, version)
-            if info is not None:
-                return int(info.sliceCount)
-    return None
-
-
-def _quiet(call: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what an optional call returns, or None where NVML refuses it."""
-    try:
-        return call(*arguments)
-    except pynvml.NVMLError:
-        return None
-
-
 def _error_text(code: int) -> str:
     return f"NVML error {code}: {pynvml.NVMLError(code)}"
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
