@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from ecoaudit.model.audit import Audit, decode, encode, json_schema
 from ecoaudit.quantity import Quantity
-from model.runs import audit, constant, site, telemetry, training
+from ecoaudit.reference.types import Citation, IntensitySeries
+from model.runs import START, audit, constant, described, mlperf_result, site, telemetry, training
 
 T = np.arange(0.0, 301.0)
 FEW = settings(max_examples=15, deadline=None)
@@ -80,6 +81,74 @@ def test_parts_make_the_whole(power: float) -> None:
     assert sum(p.energy.value for p in found.energy.phases) == pytest.approx(found.energy.headline.value.value)
     assert found.carbon.total.value == pytest.approx(found.carbon.operational.value + found.carbon.embodied.value)
     assert sum(d.share for d in found.energy.drivers) == pytest.approx(1.0)
+
+
+@FEW
+@given(st.floats(0.0, 20.0), st.floats(1.0, 3.0))
+def test_the_bill_scales_with_the_price_and_never_with_the_power(usd: float, factor: float) -> None:
+    low, high = run(300.0, place=site(usd=usd)), run(600.0, place=site(usd=usd * factor))
+    assert low.cost.total and high.cost.total and low.cost.gpu_hours
+    assert low.cost.total.value == pytest.approx(usd * low.cost.gpu_hours.value)
+    assert high.cost.total.value == pytest.approx(factor * low.cost.total.value)
+    for cost in (low.cost.total, high.cost.total):
+        assert 0.0 <= cost.low <= cost.value <= cost.high
+
+
+@FEW
+@given(watts, st.integers(1, 5))
+def test_a_longer_run_takes_its_share_more_of_everything(power: float, times: int) -> None:
+    long = np.arange(0.0, 300.0 * times + 1.0)
+    one, several = (audit(telemetry=[telemetry([constant(power)] * 8, t)]) for t in (T, long))
+    for a, b in (
+        (one.energy.headline and one.energy.headline.value, several.energy.headline and several.energy.headline.value),
+        (one.carbon.operational, several.carbon.operational),
+        (one.carbon.embodied, several.carbon.embodied),
+        (one.cost.total, several.cost.total),
+    ):
+        assert a and b and b.value == pytest.approx(times * a.value)
+
+
+@FEW
+@given(st.floats(0.0, 20_000.0), st.floats(1.0, 1.8))
+def test_the_network_enters_only_at_the_facility(network_w: float, pue: float) -> None:
+    place = site(pue=(pue, pue, pue))
+    without, with_it = run(500.0, place=place), run(500.0, place=place, network_power_w=network_w)
+    a, b = without.energy.levels.L3, with_it.energy.levels.L3
+    assert a and b and a.node and b.node and a.facility and b.facility
+    assert b.node == a.node
+    added = pue * network_w * 300.0 / 3.6e6
+    assert b.facility.value == pytest.approx(a.facility.value + added)
+
+
+@FEW
+@given(st.lists(st.floats(0.0, 1200.0), min_size=5, max_size=5), st.floats(0.1, 3.0))
+def test_carbon_by_a_series_lies_between_its_ends_and_scales_with_it(grams: list[float], factor: float) -> None:
+    def place(by: float) -> Any:
+        times = START + 60.0 * np.arange(5)
+        values = by * np.array(grams)
+        return site(series=IntensitySeries(times, values, times[-1] + 60.0, "direct", "ZZ", Citation("series")))
+
+    one, scaled = run(500.0, place=place(1.0)), run(500.0, place=place(factor))
+    assert one.energy.headline and one.carbon.operational and scaled.carbon.operational
+    kwh = one.energy.headline.value.value
+    kg = one.carbon.operational.value
+    assert min(grams) * kwh / 1000 - 1e-9 <= kg <= max(grams) * kwh / 1000 + 1e-9
+    assert scaled.carbon.operational.value == pytest.approx(factor * kg)
+    assert 0.0 <= one.carbon.operational.low <= kg <= one.carbon.operational.high
+
+
+@FEW
+@given(st.integers(1, 64), st.floats(0.2, 1.2), st.floats(0.01, 0.2))
+def test_more_throughput_is_more_energy_where_only_throughput_is_known(nodes: int, u: float, more: float) -> None:
+    def energy(rate: float) -> Quantity:
+        samples = rate * 1.7876 * nodes * 300.0
+        found = audit(training=[mlperf_result(300.0, samples=samples)], systems=[described(nodes)])
+        assert found.energy.levels.L3 and found.energy.levels.L3.node
+        return found.energy.levels.L3.node
+
+    slow, fast = energy(u * 0.75), energy((u + more) * 0.75)
+    assert 0.0 < slow.low <= slow.value <= slow.high
+    assert slow.value <= fast.value
 
 
 @FEW

@@ -5,6 +5,7 @@ import pytest
 
 from ecoaudit.model.efficiency import number_format
 from ecoaudit.model.flops import BENCHMARKS, count_work
+from ecoaudit.model.inputs import StatedModel
 from model.runs import audit, constant, described, meter, mlperf_result, telemetry, training
 
 HOUR = np.arange(0.0, 3601.0)
@@ -101,6 +102,78 @@ def test_the_same_benchmark_is_its_own_reference() -> None:
     run = mlperf_result(1688.0, samples=1688.0 * 7158.8 / 3933.4)
     eff = audit(meters=[wall], training=[run], systems=[described(name="x")]).efficiency
     assert eff.ratio_to_reference and eff.ratio_to_reference.value == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_stated_model_goes_before_what_the_log_says() -> None:
+    log = training(tokens=1e9, params=1e9, sequence_length=1024, flops=1e18, flops_kind="model")
+    stated = StatedModel("test", params=6.738e9, layers=32, hidden_size=4096, sequence_length=4096)
+    work = count_work(log, 8, stated)
+    assert work.flops is not None and not work.flops.factors
+    assert work.flops.value == pytest.approx(1e9 * (6 * 6.738e9 + 6 * 32 * 4096 * 4096))
+    assert work.source.startswith("6N + 6Lhs") and work.source.endswith("model: test")
+
+
+def test_of_a_mixture_of_experts_the_active_parameters_count() -> None:
+    mixtral = StatedModel("test", params=46.7e9, active_params=12.8e9, layers=32, hidden_size=4096)
+    work = count_work(training(tokens=1e9, sequence_length=4096), 8, mixtral)
+    assert work.flops is not None
+    assert work.flops.value == pytest.approx(1e9 * (6 * 12.8e9 + 6 * 32 * 4096 * 4096))
+
+
+def test_adapters_on_a_frozen_base_are_4n() -> None:
+    full, lora = (
+        count_work(training(tokens=1e9), 8, StatedModel("test", params=7e9, lora=lora)) for lora in (False, True)
+    )
+    assert full.flops and lora.flops
+    assert lora.flops.value == pytest.approx(full.flops.value * 4 / 6)
+    assert lora.source.startswith("4N per token; attention not counted")
+
+
+@pytest.mark.parametrize(
+    ("stated", "logged", "used"), [(8192, 2048, 8192), (None, 2048, 2048), (None, None, 4096)], ids=str
+)
+def test_the_runs_own_sequence_length_goes_before_the_presets(
+    stated: int | None, logged: int | None, used: int
+) -> None:
+    model = StatedModel(
+        "test", params=7e9, layers=32, hidden_size=4096, sequence_length=stated, preset_sequence_length=4096
+    )
+    work = count_work(training(tokens=1.0, sequence_length=logged), 8, model)
+    assert work.flops is not None and work.flops.value == pytest.approx(6 * 7e9 + 6 * 32 * 4096 * used)
+
+
+def test_samples_of_a_stated_length_are_tokens() -> None:
+    found = audit(
+        telemetry=[NODE],
+        training=[training(0.0, 3600.0, samples=1000.0)],
+        model=StatedModel("test", params=7e9, sequence_length=2048, precision="fp8"),
+    )
+    assert found.training.tokens == 2_048_000
+    assert (found.training.params, found.training.precision) == (7e9, "fp8")
+    assert found.training.mfu and "fp8 dense peak" in found.training.mfu.source
+    assert found.efficiency.j_per_token and found.efficiency.ratio_to_reference
+
+
+def test_what_the_reference_would_have_used_is_in_the_audit() -> None:
+    """Energy of the run over its ratio to the reference: the same FLOPs at the reference's joules per FLOP."""
+    run = training(0.0, 3600.0, tokens=1e9, params=7e9, precision="fp8")
+    eff = audit(telemetry=[NODE], training=[run]).efficiency
+    assert eff.reference and eff.reference.energy and eff.ratio_to_reference
+    node_kwh = 1.9 + 1.12 * 8 * 0.6
+    assert eff.reference.energy.value == pytest.approx(node_kwh / eff.ratio_to_reference.value)
+    assert eff.reference.energy.unit == "kWh" and "fp8" in eff.reference.energy.source
+
+
+def test_another_kind_of_training_is_shown_not_ranked() -> None:
+    """The only metered B200 pairs with known FLOPs are LoRA: full training in the same format is another kind."""
+    b200 = telemetry([constant(800.0)] * 8, HOUR, gpu="NVIDIA B200", limit_w=1000.0)
+    run = training(0.0, 3600.0, tokens=1e9, params=7e9, precision="fp8")
+    full = audit(telemetry=[b200], training=[run])
+    assert full.efficiency.reference and "lora" in full.efficiency.reference.name
+    assert full.efficiency.ratio_to_reference is None
+    assert "another kind" in full.quality.unknown["efficiency.ratio_to_reference"]
+    lora = audit(telemetry=[b200], training=[run], model=StatedModel("test", params=7e9, lora=True))
+    assert lora.efficiency.ratio_to_reference is not None
 
 
 @pytest.mark.parametrize(
