@@ -16,7 +16,7 @@ def corrected(wall_s: FloatArray, monotonic_s: FloatArray) -> tuple[FloatArray, 
     """
     if not len(wall_s):
         return wall_s, 0
-    if not np.isnan(monotonic_s).any() and bool((np.diff(monotonic_s) >= 0).all()):
+    if bool(np.isfinite(monotonic_s).all()) and bool((np.diff(monotonic_s) >= 0).all()):
         offset = wall_s - monotonic_s
         steps = int((np.abs(np.diff(offset)) > STEP_S).sum())
         return monotonic_s + float(np.median(offset)), steps

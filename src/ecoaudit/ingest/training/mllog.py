@@ -36,6 +36,7 @@ _SAMPLES_AN_EPOCH = {
 # unet3d submissions count epochs or cases under one key. Its rules stop at 10,000 epochs and evaluate first at 1,000
 # epochs (168,000 cases), so the size of the count tells which.
 _MOST_EPOCHS = 10_000
+_MOST_SAMPLES = 1e15  # more is a damaged number, not a count
 _COUNTERS = ("samples_count", "epoch_num")
 
 
@@ -142,7 +143,7 @@ class _Run:
         out = []
         for time_s, metadata, loss in self.points:
             samples = _samples(metadata, benchmark, batch, length)
-            if samples is not None:
+            if samples is not None and samples < _MOST_SAMPLES:
                 out.append((time_s, samples, loss))
         if not out:
             account.warn("the log does not tell how many samples were trained")
@@ -179,7 +180,7 @@ def _samples(metadata: dict[str, Any], benchmark: str | None, batch: float | Non
 
 def _steps(series: list[tuple[float, float, float]], batch: float | None, length: int | None) -> StepSeries | None:
     """Return the points as steps where a global batch divides the samples."""
-    if not series or not batch:
+    if not series or not batch or batch < 1:
         return None
     time, samples, loss = (np.array(column, dtype=np.float64) for column in zip(*series, strict=True))
     step = samples / batch
