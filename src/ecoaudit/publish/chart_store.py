@@ -31,7 +31,7 @@ def store(api: "Api", effect: StoreCharts) -> str:
     git = GitData(api)
     for _ in range(ROUNDS):
         tip = git.branch_tip(effect.branch)
-        tree, present, index = "", {}, charts.Index()
+        tree, present, index = "", {}, charts.EMPTY
         if tip is not None:
             tree = git.tree_of(tip)
             present = git.files_in(tree)

@@ -54,10 +54,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Index(msgspec.Struct, frozen=True, kw_only=True):
-    """What is on the branch, the oldest run first."""
+    """What is on the branch, the oldest run first. `schema` has no default: any JSON object would be an index then."""
 
-    schema: str = SCHEMA
+    schema: str
     runs: tuple[Entry, ...] = ()
+
+
+EMPTY = Index(schema=SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,9 @@ def add(index: Index, present: frozenset[str], effect: StoreCharts) -> Content:
     if all(run.run_id <= entry.run_id for run in own):
         new |= badges
     kept = {path for path in present if path in wanted or (path.startswith("badges/") and path not in new)}
-    new[INDEX] = msgspec.json.format(msgspec.json.encode(Index(runs=tuple(runs))), indent=1).decode() + "\n"
+    new[INDEX] = (
+        msgspec.json.format(msgspec.json.encode(Index(schema=SCHEMA, runs=tuple(runs))), indent=1).decode() + "\n"
+    )
     return Content(new, frozenset(kept))
 
 

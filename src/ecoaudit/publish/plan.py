@@ -36,6 +36,10 @@ CHECK_BYTES = 65_000
 SUMMARY_BYTES = 900_000
 """Under the runner's 1 MiB a step, with room for what could not be published."""
 
+PRIVATE = (
+    "The repository is private: its stored pictures show to readers who are signed in and may see it, and in no e-mail."
+)
+
 _CONCLUSIONS: dict[Outcome, Literal["success", "neutral", "failure"]] = {
     Outcome.PASS: "success",
     Outcome.INCONCLUSIVE: "neutral",
@@ -79,6 +83,8 @@ def plan(
         effects.append(_comment(context, activity, audit, verdict, render, policy.comment, pictures))
     if store is not None:
         effects.append(store)
+        if context.private:
+            effects.append(Announce(level="notice", title="ecoaudit", message=PRIVATE))
     effects.append(WriteSummary(text=render(SUMMARY_BYTES)))
     effects += [Announce(level="notice", title="ecoaudit", message=note) for note in activity.notes]
     announcement = _announce(audit, verdict)
