@@ -1,10 +1,12 @@
 """The configuration file: what it takes, and how it says what is wrong."""
 
+import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from ecoaudit.config import Config, load, parse
+from ecoaudit.config import Budget, Config, ModelShape, load, parse
 from ecoaudit.errors import EcoauditError
 
 
@@ -54,3 +56,37 @@ def test_a_mistake_is_one_clear_line(tmp_path: Path, text: str, message: str) ->
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(EcoauditError, match="cannot read the configuration"):
         load(tmp_path / "none.yml")
+
+
+@pytest.mark.parametrize(
+    ("kind", "heading"), [(Config, "# Configuration"), (ModelShape, "## The trained model"), (Budget, "## Budgets")]
+)
+def test_every_key_is_documented(kind: type[msgspec.Struct], heading: str) -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    section = page.split(f"{heading}\n", 1)[1].split("\n## ", 1)[0]
+    rows = {
+        name
+        for line in section.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`(\w+)`", line.split("|")[1])
+    }
+    assert rows == set(kind.__struct_fields__)
+
+
+def test_a_number_with_an_exponent_needs_no_point(tmp_path: Path) -> None:
+    """YAML 1.1 takes 7e9 for a word."""
+    path = tmp_path / "ecoaudit.yml"
+    path.write_text("model: {params: 46.7e9, active_params: 12.8E+9}\n", encoding="utf-8")
+    model = load(path).model
+    assert model is not None
+    assert (model.params, model.active_params) == (46.7e9, 12.8e9)
+
+
+@pytest.mark.parametrize(
+    "ways", [("intensity_g_per_kwh: 5", "grid_provider: x"), ("intensity_series: a", "grid_provider: x")]
+)
+def test_one_question_has_one_answer(tmp_path: Path, ways: tuple[str, str]) -> None:
+    path = tmp_path / "ecoaudit.yml"
+    path.write_text("\n".join(ways), encoding="utf-8")
+    with pytest.raises(EcoauditError, match="give one"):
+        load(path)

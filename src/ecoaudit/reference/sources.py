@@ -108,6 +108,17 @@ TABLES = (
     ),
 )
 
+LIVE = """## Live providers
+
+Nothing of these is shipped; they are asked only when the user names one (`--grid-provider`), and the audit's provenance
+says what they answered.
+
+| provider | gives | terms |
+| --- | --- | --- |
+| Electricity Maps API v3 | hourly, consumption-based, lifecycle or direct; some hours estimated, which is said | their terms of use, token; free tier not for commercial use |
+| NESO Carbon Intensity API | half-hourly, Great Britain, direct; forecasts where nothing was observed, which is said | CC-BY-4.0 |
+| any server with a CSV or JSON series | what it says | its own |"""  # noqa: E501  (rows of a table)
+
 _REGION = re.compile(r"(?<=region-carbon-info) \([a-z0-9-]+\)")
 
 
@@ -123,7 +134,7 @@ def markdown() -> str:
     for table, title, row_is, reading in TABLES:
         found = rows.read(table)
         parts.append(f"## {title}\n\n`{table}.csv`, {len(found)} rows: {row_is}.\n\n{reading}\n\n{_sources(found)}")
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, LIVE]) + "\n"
 
 
 def _sources(found: list[rows.Row]) -> str:
