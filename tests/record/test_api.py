@@ -76,7 +76,7 @@ def test_many_steps_a_second_are_thinned_and_lose_nothing(machine: Machine) -> N
     body = "for n in range(1, 20001):\n    ecoaudit.step(n, tokens=10)\n"
     train(machine, body)
     steps = machine.read().events("step")
-    assert 1 <= len(steps) <= 20
+    assert 1 <= len(steps) <= 2 + 10 * (steps[-1]["m"] - steps[0]["m"]) < 2000
     assert (steps[-1]["value"], steps[-1]["tokens"]) == (20000, 200_000)
 
 

@@ -29,6 +29,7 @@ STEP_EVERY_S = 0.1
 RETRY_S = 5.0
 EXPECTED_RETRY_S = 0.05
 MOST_EARLY = 256
+START_S = 1.0
 FINISH_S = 5.0
 
 
@@ -98,7 +99,7 @@ class Recording:
 
         if self._process is None or os.getpid() != self._owner:
             return
-        _MARKS.flush()
+        _MARKS.flush(START_S)
         process, self._process = self._process, None
         atexit.unregister(self.stop)
         self._read_footer()
@@ -231,12 +232,20 @@ class _Marks:
             marker, self._pending = self._pending, None
             self._send(marker, float(marker["boot"] or 0))
 
-    def flush(self) -> None:
-        """Send what waits: the last step, and markers that were set before the recorder was there."""
+    def flush(self, wait_s: float = 0.0) -> None:
+        """Send what waits: the last step, and markers that were set before the recorder was there.
+
+        `wait_s`: how long to wait for a recorder that is being started, where there is something to tell it.
+        """
         self._look_at_s = float("-inf")
         self._send_pending()
-        if self._early:
-            self._send(self._early.pop(), float("inf"))
+        deadline = time.monotonic() + wait_s
+        while self._early:
+            self._look_at_s = float("-inf")
+            self._send(self._early.pop(), 0.0)
+            if time.monotonic() >= deadline:
+                return
+            time.sleep(EXPECTED_RETRY_S if self._early else 0.0)
 
 
 _MARKS = _Marks()
