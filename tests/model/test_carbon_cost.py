@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecoaudit.model.carbon import mean_over
@@ -91,6 +91,23 @@ def test_an_hourly_series_is_weighted_by_when_energy_was_drawn() -> None:
     expected = (100.0 * host + 500.0 * (host + boards)) / (2 * host + boards)
     assert found.intensity and found.intensity.value == pytest.approx(expected, rel=1e-3)
     assert found.intensity_basis == "direct"
+
+
+@given(st.lists(st.floats(1.0, 900.0), min_size=2, max_size=9), st.floats(350.0, 1700.0))
+@settings(max_examples=10, deadline=None)
+def test_the_integral_of_intensity_and_power_is_exact(grams: list[float], step_s: float) -> None:
+    """Board power rises by a straight line, so energy between two times is known in closed form."""
+    ramp = telemetry([lambda t: 200.0 + t / 10.0] * 8, HOUR)
+    series = hourly(grams, step_s=step_s)
+    covered = min(1.0, len(grams) * step_s / 3600.0)
+    found = audit(telemetry=[ramp], place=site(g_per_kwh=None, series=series)).carbon
+    edges = np.minimum(np.append(series.time_s, series.end_s) - START, 3600.0)
+    joules = 1900.0 * edges + 1.12 * 8 * (200.0 * edges + edges**2 / 20.0)
+    if np.diff(joules).sum() < 0.95 * (1900.0 * 3600 + 1.12 * 8 * (200.0 * 3600 + 3600**2 / 20.0)):
+        assert covered < 1 and found.intensity is None
+        return
+    expected = float((np.diff(joules) * grams).sum() / np.diff(joules).sum())
+    assert found.intensity and found.intensity.value == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_series_that_does_not_cover_the_run_falls_back_with_a_warning() -> None:

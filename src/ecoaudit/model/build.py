@@ -78,7 +78,8 @@ def build_audit(
     notes = Notes()
     for text in (*logs.warnings, *site.warnings):
         notes.warn(text)
-    read = _read(logs, options, tables, reducer, notes)
+    # Segments end where the intensity changes, so that its integral against the power is exact.
+    read = _read(logs, options, tables, reducer, notes, site.series.time_s if site.series is not None else None)
     duration_s = read.time.duration_s
     seconds = np.diff(read.edges)
     boards = board_energy(read.gpus, seconds, tables, read.power_field, notes) if read.gpus else None
@@ -145,7 +146,9 @@ def build_audit(
     )
 
 
-def _read(logs: RunLogs, options: ModelOptions, tables: Tables, reducer: Reducer, notes: Notes) -> _Read:
+def _read(
+    logs: RunLogs, options: ModelOptions, tables: Tables, reducer: Reducer, notes: Notes, at: FloatArray | None
+) -> _Read:
     found = streams(logs.telemetry, notes)
     note_incidents(found, notes)
     training, marked = combine(logs.training, notes), marked_training(found)
@@ -156,7 +159,7 @@ def _read(logs: RunLogs, options: ModelOptions, tables: Tables, reducer: Reducer
     time, training = run_time(found, logs.meters, training, notes)
     system = describe_system(logs, found, training, options, tables, notes)
     steps = [f.interval_s for s in found for f in s.files if f.interval_s]
-    cuts = cut(time, max(steps, default=None)) if time.job is not None else None
+    cuts = cut(time, max(steps, default=None), at) if time.job is not None else None
     nodes: tuple[NodeReading, ...] = ()
     if cuts is not None and found:
         focus = (time.training or time.job) if time.job else None

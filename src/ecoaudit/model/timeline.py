@@ -43,10 +43,11 @@ class Cuts:
         return sums
 
 
-def cut(time: RunTime, shortest_step_s: float | None) -> Cuts:
-    """Cut the job at its windows' and phases' edges and into at most `POINTS` even bins.
+def cut(time: RunTime, shortest_step_s: float | None, at: FloatArray | None = None) -> Cuts:
+    """Cut the job at its windows' and phases' edges, at the times `at` (Unix s), and into at most `POINTS` even bins.
 
     Bins are at least two sampling intervals long, so that each holds readings. The job must have a place on the clock.
+    Of more than `POINTS` times inside the job none is a cut: the bins are as fine.
     """
     job = time.job
     if job is None:
@@ -58,7 +59,9 @@ def cut(time: RunTime, shortest_step_s: float | None) -> Cuts:
         marks += [time.training.start_s, time.training.end_s]
     for phase in time.phases:
         marks += [phase.start_s, phase.end_s]
-    edges = np.unique(np.clip(np.concatenate((bins, marks)), job.start_s, job.end_s))
+    inside = at[(at > job.start_s) & (at < job.end_s)] if at is not None else np.empty(0)
+    more = inside if inside.size <= POINTS else inside[:0]
+    edges = np.unique(np.clip(np.concatenate((bins, marks, more)), job.start_s, job.end_s))
     edges = edges[np.concatenate(([True], np.diff(edges) > 0))]
     middle = 0.5 * (edges[:-1] + edges[1:])
     bin_of = np.clip(np.searchsorted(bins, middle, side="right") - 1, 0, count - 1)
