@@ -1,6 +1,7 @@
 """What ends a recording: the job's end, a word from the process that started us, a signal."""
 
 import os
+import select
 import signal
 from collections.abc import Iterable
 from types import FrameType
@@ -34,8 +35,6 @@ class ProcessEnd:
     def reason(self) -> str | None:
         """Return `exit` when the process has ended."""
         if self.descriptor is not None:
-            import select
-
             return "exit" if select.select([self.descriptor], (), (), 0)[0] else None
         try:
             os.kill(self._pid, 0)
@@ -54,8 +53,6 @@ class Channel:
 
     def reason(self) -> str | None:
         """Return `stop` when the other end has closed."""
-        import select
-
         assert self.descriptor is not None
         return "stop" if select.select([self.descriptor], (), (), 0)[0] else None
 
