@@ -1,12 +1,9 @@
 """The project's own telemetry, `ecoaudit.telemetry/1`: JSON Lines, one line a tick with an array per metric.
 
-The format is described by `telemetry.schema.json` beside this file. Blocks of lines are decoded at once; only a block
-with a bad line is decoded line by line.
+The format is described by `telemetry.schema.json` beside this file.
 """
 
-import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -25,9 +22,22 @@ from ecoaudit.ingest.records import (
     Telemetry,
 )
 from ecoaudit.ingest.telemetry.clock import corrected
+from ecoaudit.ingest.telemetry.columns import Columns
+from ecoaudit.ingest.telemetry.ecoaudit_lines import (
+    SCHEMA,
+    Footer,
+    Gpu,
+    Header,
+    Line,
+    Sample,
+    records,
+)
+from ecoaudit.ingest.telemetry.ecoaudit_lines import (
+    Event as EventLine,
+)
 from ecoaudit.ingest.telemetry.rapl import unwrap
+from ecoaudit.ingest.telemetry.shapes import METRICS
 
-SCHEMA = "ecoaudit.telemetry/1"
 FORMAT = FormatInfo(
     format="ecoaudit",
     kind="telemetry",
@@ -36,63 +46,6 @@ FORMAT = FormatInfo(
     seen="ecoaudit.telemetry/1, plain, gzip, zstd, bzip2, xz; several headers in one file",
     cannot_tell="nothing about the model that was trained, unless the job marked steps with tokens",
 )
-
-_Values = list[float | None] | None | msgspec.UnsetType
-_Scalar = float | None
-
-
-class _Gpu(msgspec.Struct):
-    index: int | None = None
-    uuid: str | None = None
-    name: str | None = None
-    power_limit_w: _Scalar = None
-    memory_mib: _Scalar = None
-    mig: bool | None = None
-
-
-class _Header(msgspec.Struct, tag_field="type", tag="header"):
-    schema: str
-    gpus: list[_Gpu] = []
-    host: str | None = None
-    run_id: str | None = None
-    interval_s: _Scalar = None
-    sources: list[str] = []
-    node_gpu_count: int | None = None
-    node_power_source: str | None = None
-    rapl_max_j: dict[str, float] = {}
-    reason: str | None = None
-
-
-class _Sample(msgspec.Struct, tag_field="type", tag="sample"):
-    t: float
-    m: _Scalar = None
-    power_w: _Values = msgspec.UNSET
-    power_instant_w: _Values = msgspec.UNSET
-    energy_j: _Values = msgspec.UNSET
-    util: _Values = msgspec.UNSET
-    rapl_j: dict[str, _Scalar] | msgspec.UnsetType | None = msgspec.UNSET
-    node_w: _Scalar | msgspec.UnsetType = msgspec.UNSET
-
-
-class _Event(msgspec.Struct, tag_field="type", tag="event"):
-    t: float
-    name: str
-    m: _Scalar = None
-    value: str | bool | float | int | None = None
-    attributes: dict[str, Any] = {}
-    tokens: float | None = None
-
-
-class _Footer(msgspec.Struct, tag_field="type", tag="footer"):
-    t: float | None = None
-    samples: int | None = None
-    missed: int | None = None
-    reason: str | None = None
-
-
-_Line = _Header | _Sample | _Event | _Footer
-_DECODER = msgspec.json.Decoder(_Line)
-_METRICS = ("power_w", "power_instant_w", "energy_j", "util")
 
 
 def sniff(head: Head) -> str | None:
@@ -109,93 +62,73 @@ def sniff(head: Head) -> str | None:
 class _Segment:
     """What follows one header: columns grow block by block and become arrays at the end."""
 
-    header: _Header
-    wall: list[float] = field(default_factory=list)
-    mono: list[float] = field(default_factory=list)
-    blocks: dict[str, list[FloatArray]] = field(default_factory=lambda: {name: [] for name in _METRICS})
-    rapl: list[dict[str, _Scalar]] = field(default_factory=list)
-    node_w: list[float] = field(default_factory=list)
-    events: list[tuple[int, _Event]] = field(default_factory=list)
-    last: dict[str, list[float | None] | None] = field(default_factory=dict)
+    header: Header
+    rows: int = 0
+    wall: list[FloatArray] = field(default_factory=list)
+    mono: list[FloatArray] = field(default_factory=list)
+    blocks: dict[str, list[FloatArray]] = field(default_factory=lambda: {name: [] for name in METRICS})
+    zones: list[tuple[int, dict[str, FloatArray]]] = field(default_factory=list)
+    node_w: list[FloatArray] = field(default_factory=list)
+    events: list[tuple[int, EventLine]] = field(default_factory=list)
+    last: dict[str, FloatArray] = field(default_factory=dict)
+    last_node_w: float = math.nan
     reason: str | None = None
 
-    def add(self, samples: list[_Sample], gpus: int) -> None:
-        """Append samples whose arrays have `gpus` entries; an absent key repeats the value before it."""
-        self.wall += [s.t for s in samples]
-        self.mono += [math.nan if s.m is None else s.m for s in samples]
-        for name in _METRICS:
-            rows = [getattr(s, name) for s in samples]
-            last = self.last.get(name)
-            for i, row in enumerate(rows):
-                if row is msgspec.UNSET:
-                    rows[i] = last
-                else:
-                    last = row
-            self.last[name] = last
-            if last is None and all(row is None for row in rows):
-                self.blocks[name].append(np.full((len(rows), gpus), np.nan))
+    def add(self, samples: Columns) -> None:
+        """Append samples whose arrays have an entry a GPU; an absent key repeats the value before it."""
+        gpus, count = len(self.header.gpus), len(samples)
+        self.wall.append(samples.wall)
+        self.mono.append(samples.mono)
+        for name in METRICS:
+            values = samples.metrics.get(name)
+            if values is None and (name in samples.metrics or name not in self.last):
+                values = np.full((count, gpus), np.nan)
+            elif values is None:
+                values = np.tile(self.last[name], (count, 1))
+            self.blocks[name].append(values)
+            self.last[name] = values[-1]
+        if samples.zones:
+            self.zones.append((self.rows, samples.zones))
+        node_w = np.full(count, np.nan) if samples.node_w is None else samples.node_w.copy()
+        read = np.zeros(count, dtype=bool) if samples.has_node_w is None else samples.has_node_w
+        latest = np.maximum.accumulate(np.where(read, np.arange(count), -1))
+        self.node_w.append(np.where(latest < 0, self.last_node_w, node_w[latest]))
+        self.last_node_w = float(self.node_w[-1][-1])
+        self.rows += count
+
+
+def _read(values: list[Any]) -> FloatArray:
+    """Return decoded numbers, None as NaN; so are numbers too large for a float, which no device reads."""
+    array = np.array(values, dtype=np.float64)
+    array[np.isinf(array)] = np.nan
+    return array
+
+
+def _as_columns(samples: list[Sample], segment: _Segment) -> Columns:
+    """Return decoded samples as columns, absent keys filled from before."""
+    gpus = len(segment.header.gpus)
+    metrics: dict[str, FloatArray | None] = {}
+    for name in METRICS:
+        rows = [getattr(s, name) for s in samples]
+        last: Any = segment.last.get(name)
+        for i, row in enumerate(rows):
+            if row is msgspec.UNSET:
+                rows[i] = last
             else:
-                blank = [None] * gpus
-                filled = [blank if row is None else row for row in rows]
-                self.blocks[name].append(np.array(filled, dtype=np.float64).reshape(len(rows), gpus))
-        for s in samples:
-            self.rapl.append({} if s.rapl_j in (None, msgspec.UNSET) else s.rapl_j)
-            if s.node_w is not msgspec.UNSET:
-                self.node_w.append(math.nan if s.node_w is None else float(s.node_w))
-            else:
-                self.node_w.append(self.node_w[-1] if self.node_w else math.nan)
-
-
-def records(file: LogFile, account: Account) -> Iterator[list[_Line]]:
-    """Yield the decoded lines block by block; bad lines are counted in `account`, whole ones around them kept."""
-    number = 0
-    for block in file.line_blocks():
-        count = block.count(b"\n") + (0 if block.endswith(b"\n") else 1)
-        try:
-            decoded = _DECODER.decode_lines(block)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            decoded = _line_by_line(block, number, account)
-        account.lines += count
-        account.records += len(decoded)
-        number += count
-        yield decoded
-
-
-def _line_by_line(block: bytes, number: int, account: Account) -> list[_Line]:
-    out: list[_Line] = []
-    for line in block.split(b"\n"):
-        number += 1
-        if not line.strip():
-            continue
-        try:
-            out.append(_DECODER.decode(line))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            _salvage(line, number, str(error), account, out)
-    return out
-
-
-def _salvage(line: bytes, number: int, reason: str, account: Account, out: list[_Line]) -> None:
-    """Take what can still be read: bare NaN, a whole record behind a torn one, a record of a newer writer."""
-    text = line.decode("utf-8", "replace")
-    try:
-        value = json.loads(text, parse_constant=lambda _: None)
-    except (json.JSONDecodeError, RecursionError):
-        account.bad(number, text, "cut or not JSON")
-        cut = line.rfind(b'{"type":')
-        if cut > 0:
-            try:
-                out.append(_DECODER.decode(line[cut:]))
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                return
-        return
-    kind = value.get("type") if isinstance(value, dict) else None
-    if isinstance(kind, str) and kind not in ("header", "sample", "event", "footer"):
-        account.warn(f"records of the unknown type {kind[:40]!r} were left out")
-        return
-    try:
-        out.append(msgspec.convert(value, _Line))
-    except msgspec.ValidationError:
-        account.bad(number, text, reason)
+                last = row
+        blank = [None] * gpus
+        filled = [blank if row is None else row for row in rows]
+        metrics[name] = _read(filled).reshape(len(rows), gpus)
+    zones = sorted({zone for s in samples if isinstance(s.rapl_j, dict) for zone in s.rapl_j})
+    counters = [s.rapl_j if isinstance(s.rapl_j, dict) else {} for s in samples]
+    return Columns(
+        wall=np.array([s.t for s in samples], dtype=np.float64),
+        mono=_read([s.m for s in samples]),
+        metrics=metrics,
+        zones={zone: _read([row.get(zone) for row in counters]) for zone in zones},
+        node_w=_read([None if s.node_w is msgspec.UNSET else s.node_w for s in samples]),
+        has_node_w=np.array([s.node_w is not msgspec.UNSET for s in samples]),
+    )
 
 
 def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:  # noqa: ARG001 - the clock is UTC by definition
@@ -213,9 +146,9 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:  # noqa: ARG00
     return [_telemetry(file, group, account) for group in groups.values()]
 
 
-def _append(block: list[_Line], segments: list[_Segment], account: Account) -> None:
+def _append(block: list[Line | Columns], segments: list[_Segment], account: Account) -> None:
     """Sort the records of a block into segments, whole stretches of samples at a time."""
-    pending: list[_Sample] = []
+    pending: list[Sample] = []
 
     def flush() -> None:
         if pending:
@@ -225,32 +158,51 @@ def _append(block: list[_Line], segments: list[_Segment], account: Account) -> N
                 if not _fits(sample, gpus):
                     account.records -= 1
                     account.bad(0, f"sample at t={sample.t}", f"an array that has not {gpus} entries, one a GPU")
-            segments[-1].add(fitting, gpus)
+            if fitting:
+                segments[-1].add(_as_columns(fitting, segments[-1]))
             pending.clear()
 
     for record in block:
-        if isinstance(record, _Sample):
+        if isinstance(record, Sample):
             if not segments:
-                account.warn("the header is missing; GPUs are known by position only")
                 width = next((len(v) for v in (record.power_w, record.energy_j, record.util) if v), 0)
-                segments.append(_Segment(_Header(schema=SCHEMA, gpus=[_Gpu(index=i) for i in range(width)])))
+                segments.append(_without_header(width, account))
             pending.append(record)
             continue
         flush()
-        if isinstance(record, _Header):
+        if isinstance(record, Columns):
+            if not segments:
+                segments.append(_without_header(max(record.widths(), default=0), account))
+            _add(record, segments[-1], account)
+        elif isinstance(record, Header):
             if record.schema != SCHEMA:
                 account.warn(f"the file names the schema {record.schema!r}; read as {SCHEMA}")
             segments.append(_Segment(record))
-        elif isinstance(record, _Event) and segments:
-            segments[-1].events.append((len(segments[-1].wall), record))
-        elif isinstance(record, _Footer) and segments:
+        elif isinstance(record, EventLine) and segments:
+            segments[-1].events.append((segments[-1].rows, record))
+        elif isinstance(record, Footer) and segments:
             segments[-1].reason = record.reason
             if record.missed:
                 account.warn(f"the recorder missed {record.missed} ticks")
     flush()
 
 
-def _fits(sample: _Sample, gpus: int) -> bool:
+def _add(samples: Columns, segment: _Segment, account: Account) -> None:
+    gpus = len(segment.header.gpus)
+    if samples.widths() <= {gpus}:
+        segment.add(samples)
+        return
+    account.records -= len(samples)
+    for t in samples.wall.tolist():
+        account.bad(0, f"sample at t={t}", f"an array that has not {gpus} entries, one a GPU")
+
+
+def _without_header(gpus: int, account: Account) -> _Segment:
+    account.warn("the header is missing; GPUs are known by position only")
+    return _Segment(Header(schema=SCHEMA, gpus=[Gpu(index=i) for i in range(gpus)]))
+
+
+def _fits(sample: Sample, gpus: int) -> bool:
     return math.isfinite(sample.t) and all(
         not isinstance(value, list) or len(value) == gpus
         for value in (sample.power_w, sample.power_instant_w, sample.energy_j, sample.util)
@@ -263,10 +215,11 @@ def _telemetry(file: LogFile, group: list[_Segment], account: Account) -> Teleme
     times: list[FloatArray] = []
     events: list[Event] = []
     for segment in group:
-        time_s, steps = corrected(np.array(segment.wall, dtype=np.float64), np.array(segment.mono, dtype=np.float64))
+        wall, mono = (np.concatenate(parts) if parts else np.empty(0) for parts in (segment.wall, segment.mono))
+        time_s, steps = corrected(wall, mono)
         account.clock_steps += steps
         times.append(time_s)
-        events += _events(segment, time_s)
+        events += _events(segment, time_s, wall, mono)
     if account.clock_steps:
         account.warn(f"the wall clock was stepped {account.clock_steps} time(s); the monotonic clock gives the times")
     time_s = np.concatenate(times) if times else np.empty(0)
@@ -281,7 +234,7 @@ def _telemetry(file: LogFile, group: list[_Segment], account: Account) -> Teleme
     average, instant = column("power_w"), column("power_instant_w")
     use_instant = bool(np.isnan(average).all() and not np.isnan(instant).all())
     energy, util = column("energy_j"), column("util")
-    node = np.array([w for s in group for w in s.node_w], dtype=np.float64)[order]
+    node = np.concatenate([np.empty(0), *(part for s in group for part in s.node_w)])[order]
     return Telemetry(
         source=Source(file.path, FORMAT.format),
         host=header.host,
@@ -308,14 +261,14 @@ def _power_field(sources: list[str]) -> Literal["average", "instant", "unspecifi
     return "instant" if "nvml.power.instant" in sources else "unspecified"
 
 
-def _events(segment: _Segment, time_s: FloatArray) -> list[Event]:
+def _events(segment: _Segment, time_s: FloatArray, wall: FloatArray, mono: FloatArray) -> list[Event]:
     """Move events onto the corrected axis with the correction of the sample before them."""
     out = []
     for position, event in segment.events:
         near = min(max(position - 1, 0), len(time_s) - 1)
-        shift = float(time_s[near]) - segment.wall[near] if len(time_s) else 0.0
-        if event.m is not None and len(time_s) and not math.isnan(segment.mono[near]):
-            shift = float(time_s[near]) - segment.mono[near] + event.m - event.t
+        shift = float(time_s[near]) - float(wall[near]) if len(time_s) else 0.0
+        if event.m is not None and len(time_s) and not math.isnan(float(mono[near])):
+            shift = float(time_s[near]) - float(mono[near]) + event.m - event.t
         attributes = {k: v if isinstance(v, str | int | float) else str(v) for k, v in event.attributes.items()}
         if event.tokens is not None:
             attributes["tokens"] = event.tokens
@@ -325,13 +278,17 @@ def _events(segment: _Segment, time_s: FloatArray) -> list[Event]:
 
 def _rapl(group: list[_Segment], order: np.ndarray) -> dict[str, FloatArray]:
     """Return each zone's counter, unwrapped within a segment; over a restart of the recorder only a rise is counted."""
-    zones = sorted({zone for s in group for row in s.rapl for zone in row})
+    read = [counters for segment in group for _, counters in segment.zones]
+    zones = sorted({zone for counters in read for zone, values in counters.items() if not np.isnan(values).all()})
     out: dict[str, FloatArray] = {}
     for name in zones:
         parts: list[FloatArray] = []
         last_raw = last_joined = math.nan
         for segment in group:
-            raw = np.array([row.get(name) for row in segment.rapl], dtype=np.float64)
+            raw = np.full(segment.rows, np.nan)
+            for start, counters in segment.zones:
+                if name in counters:
+                    raw[start : start + len(counters[name])] = counters[name]
             joined = unwrap(raw, segment.header.rapl_max_j.get(name))
             known = np.flatnonzero(~np.isnan(raw))
             if len(known):

@@ -1,0 +1,169 @@
+"""The lines of `ecoaudit.telemetry/1` and how a file's bytes become them.
+
+Samples are read as columns (`columns.py`). Lines that differ from the usual ones go through the JSON decoder, and only
+a block with a bad line goes through it line by line.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from ecoaudit.ingest.files import LogFile
+from ecoaudit.ingest.lines import Account
+from ecoaudit.ingest.telemetry.columns import Columns, columns, joined
+from ecoaudit.ingest.telemetry.shapes import Shapes
+
+SCHEMA = "ecoaudit.telemetry/1"
+
+Values = list[float | None] | None | msgspec.UnsetType
+Scalar = float | None
+
+
+class Gpu(msgspec.Struct):
+    index: int | None = None
+    uuid: str | None = None
+    name: str | None = None
+    power_limit_w: Scalar = None
+    memory_mib: Scalar = None
+    mig: bool | None = None
+
+
+class Header(msgspec.Struct, tag_field="type", tag="header"):
+    schema: str
+    gpus: list[Gpu] = []
+    host: str | None = None
+    run_id: str | None = None
+    interval_s: Scalar = None
+    sources: list[str] = []
+    node_gpu_count: int | None = None
+    node_power_source: str | None = None
+    rapl_max_j: dict[str, float] = {}
+    reason: str | None = None
+
+
+class Sample(msgspec.Struct, tag_field="type", tag="sample"):
+    t: float
+    m: Scalar = None
+    power_w: Values = msgspec.UNSET
+    power_instant_w: Values = msgspec.UNSET
+    energy_j: Values = msgspec.UNSET
+    util: Values = msgspec.UNSET
+    rapl_j: dict[str, Scalar] | msgspec.UnsetType | None = msgspec.UNSET
+    node_w: Scalar | msgspec.UnsetType = msgspec.UNSET
+
+
+class Event(msgspec.Struct, tag_field="type", tag="event"):
+    t: float
+    name: str
+    m: Scalar = None
+    value: str | bool | float | int | None = None
+    attributes: dict[str, Any] = {}
+    tokens: float | None = None
+
+
+class Footer(msgspec.Struct, tag_field="type", tag="footer"):
+    t: float | None = None
+    samples: int | None = None
+    missed: int | None = None
+    reason: str | None = None
+
+
+Line = Header | Sample | Event | Footer
+_DECODER = msgspec.json.Decoder(Line)
+_MOSTLY = 0.25
+"""Blocks in which more than this share of the lines is not read as columns are decoded whole."""
+
+
+def records(file: LogFile, account: Account) -> Iterator[list[Line | Columns]]:
+    """Yield what the lines hold block by block; bad lines are counted in `account`, whole ones around them kept."""
+    shapes = Shapes(_sample)
+    for block in file.line_blocks():
+        whole = block.rfind(b"\n") + 1
+        for part in (block[:whole], block[whole:]):
+            if part:
+                yield _decoded(part, shapes, account)
+
+
+def _decoded(block: bytes, shapes: Shapes, account: Account) -> list[Line | Columns]:
+    number = account.lines
+    lines = block.count(b"\n") + (0 if block.endswith(b"\n") else 1)
+    out = _by_columns(block, number, shapes, account) if block.endswith(b"\n") else None
+    if out is None:
+        try:
+            out = _DECODER.decode_lines(block)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            out = []
+        if len(out) != lines:  # the decoder would join lines that a record was broken into
+            out = _line_by_line(block, number, account)
+    account.lines += lines
+    account.records += sum(len(record) if isinstance(record, Columns) else 1 for record in out)
+    return out
+
+
+def _sample(line: bytes) -> Sample | None:
+    try:
+        record = _DECODER.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return record if isinstance(record, Sample) else None
+
+
+def _by_columns(block: bytes, number: int, shapes: Shapes, account: Account) -> list[Line | Columns] | None:
+    """Return samples as columns and what stands between them; None where too little of the block can be read so."""
+    found, left, ends = columns(block, shapes)
+    rows, samples, other = joined(found)
+    left = sorted([*left, *other])
+    if samples is None or len(left) > max(_MOSTLY * len(ends), 2):
+        return None
+    out: list[Line | Columns] = []
+    done = 0
+    for line in left:
+        between = _line_by_line(block[ends[line - 1] if line else 0 : ends[line] - 1], number + line, account)
+        here = int(np.searchsorted(rows, line))
+        if between and here > done:
+            out.append(samples.rows(done, here))
+            done = here
+        out += between
+    if done < len(samples):
+        out.append(samples.rows(done, len(samples)))
+    return out
+
+
+def _line_by_line(block: bytes, number: int, account: Account) -> list[Line | Columns]:
+    out: list[Line | Columns] = []
+    for line in block.split(b"\n"):
+        number += 1
+        if not line.strip():
+            continue
+        try:
+            out += _DECODER.decode_lines(line)  # two whole records on a line, their line end lost, are both read
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            _salvage(line, number, str(error), account, out)
+    return out
+
+
+def _salvage(line: bytes, number: int, reason: str, account: Account, out: list[Line | Columns]) -> None:
+    """Take what can still be read: bare NaN, a whole record behind a torn one, a record of a newer writer."""
+    text = line.decode("utf-8", "replace")
+    try:
+        value = json.loads(text, parse_constant=lambda _: None)
+    except (json.JSONDecodeError, RecursionError):
+        account.bad(number, text, "cut or not JSON")
+        cut = line.rfind(b'{"type":')
+        if cut > 0:
+            try:
+                out.append(_DECODER.decode(line[cut:]))
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return
+        return
+    kind = value.get("type") if isinstance(value, dict) else None
+    if isinstance(kind, str) and kind not in ("header", "sample", "event", "footer"):
+        account.warn(f"records of the unknown type {kind[:40]!r} were left out")
+        return
+    try:
+        out.append(msgspec.convert(value, Line))
+    except msgspec.ValidationError:
+        account.bad(number, text, reason)

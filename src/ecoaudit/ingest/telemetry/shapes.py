@@ -1,0 +1,153 @@
+"""Kinds of sample lines: what is left of them without their digits, and which number in them is what."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+
+METRICS = ("power_w", "power_instant_w", "energy_j", "util")
+MAX_SHAPES = 256
+"""Kinds of lines learnt from one file; a recorder that leaves out what did not change needs one a choice of keys."""
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?')
+_NUMBER = re.compile(rb"(-?)(\d+)(?:\.(\d+))?")
+_DIGITS = re.compile(rb"\d+")
+
+Values = list[float | None] | None | msgspec.UnsetType
+
+
+class SampleLike(Protocol):
+    """A decoded sample line."""
+
+    t: float
+    m: float | None
+    rapl_j: dict[str, float | None] | msgspec.UnsetType | None
+    node_w: float | msgspec.UnsetType | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where the wanted numbers of a line are, and what they are.
+
+    A number's digits before the point end before place `whole` of the skeleton, those behind it before `part` (the same
+    place, where it has no point). `mono` ... `node_w` count the wanted numbers; -1 stands for null.
+    """
+
+    whole: tuple[int, ...]
+    part: tuple[int, ...]
+    negative: tuple[int, ...]
+    mono: int
+    metrics: tuple[tuple[str, tuple[int, ...] | None], ...]
+    zones: tuple[tuple[str, int], ...]
+    node_w: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A kind of line: its skeleton, a byte a place (1 where digits stand before it), and the digits in strings."""
+
+    skeleton: bytes
+    filled: bytes
+    fixed: tuple[tuple[int, bytes], ...]
+    plan: int
+
+
+@dataclass
+class Shapes:
+    """The kinds of lines learnt so far. `decode` returns the sample in a line of JSON, None for anything else."""
+
+    decode: Callable[[bytes], SampleLike | None]
+    shapes: list[Shape] = field(default_factory=list)
+    plans: list[Plan] = field(default_factory=list)
+    numbers: dict[bytes, int | None] = field(default_factory=dict)
+    by_length: dict[int, int] = field(default_factory=dict)
+
+    def number_of(self, skeleton: bytes, line: bytes) -> int | None:
+        """Return the number of the kind of `line`, learning it if it is new; None for what is read line by line."""
+        if skeleton not in self.numbers and len(self.numbers) < MAX_SHAPES:
+            learnt = _learn(skeleton, line, self.decode)
+            self.numbers[skeleton] = None
+            if learnt is not None:
+                filled, fixed, plan = learnt
+                if plan not in self.plans:
+                    self.plans.append(plan)
+                self.numbers[skeleton] = len(self.shapes)
+                self.by_length.setdefault(len(skeleton), len(self.shapes))
+                self.shapes.append(Shape(skeleton, filled, fixed, self.plans.index(plan)))
+        return self.numbers.get(skeleton)
+
+
+def _learn(
+    skeleton: bytes, line: bytes, decode: Callable[[bytes], SampleLike | None]
+) -> tuple[bytes, tuple[tuple[int, bytes], ...], Plan] | None:
+    """Return where a sample line has digits, those in its strings, and the plan; None for anything else.
+
+    The line is decoded once as it is, and once with its numbers counted through instead: so they tell where they go.
+    """
+    if decode(line) is None:
+        return None
+    whole: list[int] = []
+    part: list[int] = []
+    negative: list[int] = []
+    fixed: list[tuple[int, bytes]] = []
+    pieces: list[bytes] = []
+    done = 0
+    for token in _TOKEN.finditer(line):
+        text, start = token[0], token.start()
+        if text.startswith(b'"'):
+            fixed += [(_place(line, start + d.end()), d[0]) for d in _DIGITS.finditer(text)]
+            continue
+        number = _NUMBER.fullmatch(text)
+        if number is None:
+            return None
+        if number[1]:
+            negative.append(len(whole))
+        pieces += [line[done:start], b"%d" % len(whole)]
+        done = token.end()
+        whole.append(_place(line, start + number.end(2)))
+        part.append(_place(line, token.end()))
+    probe = decode(b"".join([*pieces, line[done:]]))
+    if probe is None:
+        return None
+    filled = bytearray(len(skeleton))
+    for digits in _DIGITS.finditer(line):
+        filled[_place(line, digits.end())] = 1
+    return bytes(filled), tuple(fixed), _plan(probe, whole, part, negative)
+
+
+def _place(line: bytes, position: int) -> int:
+    """Return how many bytes before `position` are no digits."""
+    return len(line[:position].translate(None, b"0123456789"))
+
+
+def _plan(probe: SampleLike, whole: list[int], part: list[int], negative: list[int]) -> Plan:
+    wanted: list[int] = []
+
+    def want(value: float | None) -> int:
+        if value is None:
+            return -1
+        wanted.append(int(value))
+        return len(wanted) - 1
+
+    want(probe.t)
+    mono = want(probe.m)
+    metrics: list[tuple[str, tuple[int, ...] | None]] = []
+    for name in METRICS:
+        values: Values = getattr(probe, name)
+        if values is None:
+            metrics.append((name, None))
+        elif not isinstance(values, msgspec.UnsetType):
+            metrics.append((name, tuple(want(value) for value in values)))
+    zones = probe.rapl_j if isinstance(probe.rapl_j, dict) else {}
+    found = tuple((zone, want(value)) for zone, value in zones.items())
+    node_w = None if isinstance(probe.node_w, msgspec.UnsetType) else want(probe.node_w)
+    return Plan(
+        whole=tuple(whole[n] for n in wanted),
+        part=tuple(part[n] for n in wanted),
+        negative=tuple(i for i, n in enumerate(wanted) if n in negative),
+        mono=mono,
+        metrics=tuple(metrics),
+        zones=found,
+        node_w=node_w,
+    )
