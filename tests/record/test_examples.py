@@ -1,96 +1,128 @@
-"""The examples do what they say, as far as that can be tried without a cluster: its programs are stood in for."""
+"""The examples run: with stand-ins for srun and torchrun, and for the cluster what can be checked without one."""
 
-import shutil
-import signal
+import json
+import shlex
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from record.machine import ROOT, Machine, Records, lines_in, wait_for
+from record.machine import ROOT, Machine, Records, wait_for
 
 EXAMPLES = ROOT / "examples"
+
+# Starts every rank of this node, as srun does on each: SLURM_LOCALID counts them, the job's number is common.
+SRUN = """#!/bin/sh
+for i in 0 1 2 3; do SLURM_LOCALID=$i SLURM_PROCID=$i "$@" & done
+status=0
+for job in $(jobs -p); do wait "$job" || status=$?; done
+exit $status
+"""
+# Starts as many ranks as --nproc-per-node says, of the script that follows the options.
+TORCHRUN = """#!/bin/sh
+while :; do case "$1" in --*) [ "$1" = --nproc-per-node ] && n=$2; shift 2;; *) break;; esac; done
+i=0
+while [ $i -lt "$n" ]; do LOCAL_RANK=$i RANK=$i TORCHELASTIC_RUN_ID=run PYTHON "$@" & i=$((i+1)); done
+wait
+"""
+TRAIN = """
+import time
+import ecoaudit
+ecoaudit.phase("train")
+for n in range(1, 4):
+    time.sleep(0.4)
+    ecoaudit.step(n, tokens=1000)
+"""
 
 
 @pytest.fixture
 def programs(machine: Machine) -> dict[str, str]:
-    """Put `ecoaudit` (which only notes that it was to audit), `srun`, `torchrun` and `python` on the path."""
+    """Put srun, torchrun, python and ecoaudit on the search path; return the environment."""
     folder = machine.folder / "bin"
     folder.mkdir()
-    scripts = {
-        "ecoaudit": f'[ "$1" = audit ] && {{ echo "$@" >> {machine.folder}/audited; exit 0; }}\n'
-        f'exec {sys.executable} -m ecoaudit "$@"',
-        # Two nodes' worth of ranks would need two hosts: three ranks of one.
-        "srun": 'for i in 0 1 2; do SLURM_LOCALID=$i "$@" & done; wait $!',
-        "torchrun": "echo torchrun $*; sleep 0.3; exit 3",
-        "python": "sleep 0.5; exit 4",
+    python = shlex.quote(sys.executable)
+    texts = {
+        "srun": SRUN,
+        "torchrun": TORCHRUN.replace("PYTHON", python),
+        "python": f'#!/bin/sh\nexec {python} "$@"\n',
+        "ecoaudit": f'#!/bin/sh\nexec {python} -m ecoaudit "$@"\n',
     }
-    for name, script in scripts.items():
-        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    for name, text in texts.items():
+        (folder / name).write_text(text)
         (folder / name).chmod(0o755)
-    return {"PATH": f"{folder}:{machine.environ()['PATH']}"}
+    (machine.folder / "train.py").write_text(TRAIN)
+    path = f"{folder}:{machine.environ()['PATH']}"
+    return {"PATH": path, "PYTHONWARNINGS": "default", "MPLBACKEND": "agg", "REGION": "aws:eu-north-1"}
 
 
-def recordings(folder: Path) -> list[Records]:
-    return [Records(path) for path in folder.glob("*.jsonl")]
+def run(machine: Machine, command: list[str], env: dict[str, str]) -> str:
+    with machine.popen(command, env=env, stderr=subprocess.STDOUT) as process:
+        out, _ = process.communicate(timeout=25)
+    assert process.returncode == 0, out
+    return str(out)
 
 
-def test_shell(machine: Machine, programs: dict[str, str]) -> None:
-    command = ["sh", str(EXAMPLES / "record.sh"), "python", "train.py"]
-    with machine.popen(command, env=programs | {"REGION": "aws:eu-north-1"}) as process:
-        assert process.wait(20) == 4
-    (records,) = recordings(machine.folder / "telemetry")
+def the_recording(folder: Path) -> Records:
+    """Return the only recording in a folder: of four ranks one has recorded, with its steps."""
+    (path,) = folder.glob("*.jsonl")
+    records = Records(path)
     assert len(records.header["gpus"]) == 8
-    assert (machine.folder / "audited").read_text() == ("audit telemetry/ --region aws:eu-north-1 -o ecoaudit-report\n")
-
-
-def test_torchrun(machine: Machine, programs: dict[str, str]) -> None:
-    with machine.popen(["sh", str(EXAMPLES / "torchrun.sh"), "train.py"], env=programs) as process:
-        out, _ = process.communicate(timeout=20)
-    assert process.returncode == 3
-    assert out.startswith("torchrun --nproc-per-node 8 --nnodes 1")
-    assert len(recordings(machine.folder / "telemetry")) == 1
+    assert [e["value"] for e in records.events("step")] == [1, 2, 3]
+    assert records.footer["reason"] == "exit"
+    return records
 
 
 def test_slurm(machine: Machine, programs: dict[str, str]) -> None:
-    bash = shutil.which("bash")
-    assert bash is not None
-    env = programs | {"SLURM_JOB_ID": "4711", "SLURM_SUBMIT_DIR": str(machine.folder)}
-    with machine.popen([bash, str(EXAMPLES / "slurm.sh")], env=env) as process:
-        assert process.wait(20) == 4
-    folder = machine.folder / "telemetry-4711"
-    wait_for(lambda: all(r.of("footer") for r in recordings(folder)))
-    (records,) = recordings(folder)
-    assert records.header["run_id"] == "slurm-4711"
-    assert (machine.folder / "audited").read_text() == f"audit {folder} -o {folder}/report\n"
+    run(machine, ["bash", str(EXAMPLES / "slurm.sh")], programs | {"SLURM_JOB_ID": "77"})
+    assert the_recording(machine.folder / "telemetry-77").header["run_id"] == "slurm-77"
+    audit = json.loads((machine.folder / "telemetry-77" / "report" / "audit.json").read_text())
+    assert audit["hardware"]["gpu_count"] == 8
+    assert audit["quality"]["bad_lines"] == 0
 
 
-def test_kubernetes_sidecar(machine: Machine) -> None:
-    """The sidecar's own command and environment beside a training container's, on a shared folder."""
+def test_torchrun(machine: Machine, programs: dict[str, str]) -> None:
+    run(machine, ["sh", str(EXAMPLES / "torchrun.sh"), "train.py"], programs | {"GPUS_PER_NODE": "4"})
+    the_recording(machine.folder / "telemetry")
+
+
+def test_shell(machine: Machine, programs: dict[str, str]) -> None:
+    run(machine, ["sh", str(EXAMPLES / "record.sh"), "python", "train.py"], programs)
+    the_recording(machine.folder / "telemetry")
+    assert (machine.folder / "ecoaudit-report" / "report.md").exists()
+
+
+def test_a_failed_job_fails_the_script(machine: Machine, programs: dict[str, str]) -> None:
+    with machine.popen(["sh", str(EXAMPLES / "record.sh"), "sh", "-c", "exit 9"], env=programs) as process:
+        process.communicate(timeout=25)
+    assert process.returncode == 9
+
+
+def test_the_kubernetes_sidecar(machine: Machine) -> None:
+    """Its containers name only volumes that there are, and its command and environment do record."""
     job = yaml.safe_load((EXAMPLES / "kubernetes.yaml").read_text())
-    pod = job["spec"]["template"]["spec"]
-    (sidecar,), (training,) = pod["initContainers"], pod["containers"]
-    assert sidecar["restartPolicy"] == "Always"
-    mounted = {v["mountPath"] for v in sidecar["volumeMounts"]}
+    assert (job["apiVersion"], job["kind"]) == ("batch/v1", "Job")
+    pod: dict[str, Any] = job["spec"]["template"]["spec"]
+    (sidecar,), (train,) = pod["initContainers"], pod["containers"]
+    assert sidecar["restartPolicy"] == "Always"  # what makes an init container a sidecar
+    volumes = {volume["name"] for volume in pod["volumes"]}
+    assert {mount["name"] for c in (sidecar, train) for mount in c["volumeMounts"]} == volumes
 
-    def environment(container: dict[str, list[dict[str, str]]]) -> dict[str, str]:
-        out = {e["name"]: e.get("value", "train-x7") for e in container["env"]}
-        assert out["ECOAUDIT_RUNTIME_DIR"] in mounted & {v["mountPath"] for v in container["volumeMounts"]}
-        return out | {"ECOAUDIT_RUNTIME_DIR": str(machine.folder / "shared")}
-
-    program, verb, *arguments = [a.replace("$(POD_NAME)", "train-x7") for a in sidecar["command"]]
-    assert (program, verb) == ("ecoaudit", "record")
-    arguments = [a.replace("/telemetry/", "telemetry/") for a in arguments]
-    with machine.start(*arguments, "--interval", "0.05", env=environment(sidecar)) as recorder:
-        folder = machine.folder / "telemetry"
-        path = wait_for(lambda: next(iter(folder.glob("*-train-x7-*.jsonl")), None) if folder.exists() else None)
-        wait_for(lambda: lines_in(path) > 2)
-        script = "import ecoaudit; ecoaudit.phase('train'); ecoaudit.step(5, tokens=10)"
-        with machine.popen([sys.executable, "-c", script], env=environment(training)) as process:
-            assert process.wait(10) == 0
-        recorder.send_signal(signal.SIGTERM)
+    program, *arguments = sidecar["command"]
+    assert program == "ecoaudit"
+    names = {"$(POD_NAME)": "train-x7k2p", "/telemetry/": "out/"}
+    env = {"ECOAUDIT_JOB": "train-x7k2p"}
+    assert {e["name"] for e in sidecar["env"]} >= {"POD_NAME", "ECOAUDIT_JOB", "ECOAUDIT_RUNTIME_DIR"}
+    with machine.start(*(names.get(a, a) for a in arguments[1:]), env=env) as recorder:
+        out = machine.folder / "out"
+        marks = machine.folder / "runtime" / "train-x7k2p.markers"
+        wait_for(marks.exists)
+        with machine.popen([sys.executable, "-c", "import ecoaudit; ecoaudit.step(1)"], env=env) as training:
+            assert training.wait(10) == 0
+        recorder.terminate()
         assert recorder.wait(10) == 0
-    records = Records(path)
-    assert [(e["name"], e["value"]) for e in records.of("event")] == [("phase", "train"), ("step", 5)]
-    assert records.footer["reason"] == "SIGTERM"
+    (path,) = out.glob("*-train-x7k2p-*.jsonl")
+    assert [e["value"] for e in Records(path).events("step")] == [1]
+    assert Records(path).footer["reason"] == "SIGTERM"
