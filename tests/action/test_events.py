@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from audits import l3_audit
-from ecoaudit.publish import comment, digest
+from ecoaudit.publish import comment, deliver, digest
+from ecoaudit.report.charts import draw as DRAW  # noqa: N812 before a fixture puts nothing in its place
 from github_fake import DEFAULT_TOKEN, Actor, sha
 
 from .conftest import BASE, HEAD, Job, pull_event, push_event, workflow_run_event
@@ -41,18 +43,50 @@ def test_the_history_grows_from_push_to_push(job: Job) -> None:
     assert [a.energy.headline.value.value for a in last.history if a.energy.headline] == [3.0, 4.0, 5.0, 6.0, 7.0]
 
 
-def test_a_trend_of_the_base_branch_is_in_the_comment(job: Job) -> None:
+def test_the_trend_of_the_base_branch_is_in_comment_summary_and_html(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From push to push in the digests, then as a sparkline and as a chart; the pull request's own run is the last."""
+    monkeypatch.setattr("ecoaudit.report.charts.draw", DRAW)
+    monkeypatch.setattr("ecoaudit.report.charts.NAMES", ("trend",))
     job.fake.state.add_line(*range(4, 9), branch="main", after=3)
     for commit in range(3, 9):
-        path = job.put_audit(l3_audit(facility_kwh=8.0 + commit / 10))
+        path = job.put_audit(l3_audit(j_per_token=0.1 + commit / 1000))
         job.run("push", push_event(commit), with_={"audit": path}, GITHUB_SHA=sha(commit))
     job.fake.state.add_line(60, after=8, branch="topic")
     job.fake.state.pulls[7].head_sha = sha(60)
     event = pull_event(head=60)
     event["pull_request"]["base"]["sha"] = sha(8)
-    job.run("pull_request", event, with_={"audit": job.put_audit(l3_audit())})
+    result = job.run("pull_request", event, with_={"audit": job.put_audit(l3_audit(j_per_token=0.12))})
     [made] = job.fake.state.comments
-    assert any(bar in made.body for bar in "▁▂▃▄▅▆▇█")
+    trend = "Trend `▁▁▂▂▃▃█` Energy per token of the last 7 runs, this one right: 0.103"
+    for text in (made.body, result.summary, job.fake.state.checks[-1].data["output"]["summary"]):
+        assert trend in text
+        assert "noise from 6 runs" in text
+    chart = (job.workspace / "ecoaudit-report/charts/trend-light.svg").read_text(encoding="utf-8")
+    assert "Energy per token" in chart
+    assert "trend" in (job.workspace / result.outputs["report-html"]).read_text(encoding="utf-8").lower()
+
+
+def test_no_host_name_reaches_github(job: Job) -> None:
+    """Nor by way of the verdict, whose messages are written before nodes become numbers."""
+    audit = l3_audit()
+    hardware = msgspec.structs.replace(audit.hardware, hosts=["trn-gpu-007.cluster.example"])
+    quality = msgspec.structs.replace(audit.quality, warnings=["trn-gpu-007 has no meter"])
+    audit = msgspec.structs.replace(audit, hardware=hardware, quality=quality)
+
+    def judge(*arguments: Any, **named: Any) -> Any:
+        verdict = deliver_judge(*arguments, **named)
+        return msgspec.structs.replace(verdict, headline="Over budget on trn-gpu-007", notes=["see trn-gpu-007"])
+
+    deliver_judge = deliver.judge
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deliver, "judge", judge)
+        result = job.run("pull_request", pull_event(), with_={"audit": job.put_audit(audit)})
+    [check] = job.fake.state.checks
+    carried = digest.decode(check.data["output"]["text"])
+    assert carried
+    for text in (job.fake.state.comments[0].body, str(check.data["output"]), result.summary, result.log, str(carried)):
+        assert "trn-gpu-007" not in text
+    assert "Over budget on node 1" in check.data["output"]["title"]
 
 
 def test_a_pull_request_of_a_fork_ends_by_its_verdict_and_says_how_to_publish(job: Job) -> None:
