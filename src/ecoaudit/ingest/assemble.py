@@ -49,18 +49,18 @@ class _Collected:
 def read(inputs: Sequence[str], options: ReadOptions) -> RunLogs:
     """Read the files that `inputs` mean; see `ecoaudit.ingest.read`."""
     out = _Collected()
-    digests: dict[tuple[int, bytes], str] = {}
+    heads: dict[bytes, list[str]] = {}
     for found in discover.files(inputs):
         file = LogFile(found.path)
         match = registry.identify(file)
         if match is None:
             _unknown(file, found, out)
             continue
-        digest = _digest(file)
-        if digest in digests and _may_repeat(match):
-            out.warnings.append(f"{found.path} has the same content as {digests[digest]}; counted once")
+        alike = heads.setdefault(hashlib.blake2b(file.head.raw, digest_size=16).digest(), [])
+        if _may_repeat(match) and (twin := _twin(file, alike)) is not None:
+            out.warnings.append(f"{found.path} has the same content as {twin}; counted once")
             continue
-        digests.setdefault(digest, found.path)
+        alike.append(found.path)
         if match.entry.folder:
             out.covered.append(Path(found.path).parent)
         try:
@@ -155,6 +155,14 @@ def _describe(out: _Collected) -> None:
 def _may_repeat(match: registry.Match) -> bool:
     """Two nodes behind one meter channel log the same content; both count, and the model says so."""
     return match.entry.module != "meters.mlperf_power"
+
+
+def _twin(file: LogFile, alike: Sequence[str]) -> str | None:
+    """Return which of the files that begin alike has the same content; only those are read to the end for it."""
+    if not alike:
+        return None
+    digest = _digest(file)
+    return next((path for path in alike if _digest(LogFile(path)) == digest), None)
 
 
 def _digest(file: LogFile) -> tuple[int, bytes]:
