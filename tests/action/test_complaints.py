@@ -116,6 +116,31 @@ def test_nothing_but_the_server_of_the_repository_is_asked(quick_job: Job, monke
     assert {(host, str(port)) for host, port, *_ in asked} == {(own[0], own[1])}
 
 
+def test_eco_ci_107_the_first_line_is_the_total_of_the_run(quick_job: Job) -> None:
+    quick_job.run("pull_request", pull_event(), with_=AUDIT)
+    first = next(line for line in quick_job.fake.state.comments[0].body.splitlines() if line.startswith("#"))
+    assert "Pass" in first
+    assert "CO₂e" in first
+
+
+def test_mmgpy_134_open_zaak_2442_a_gate_tighter_than_the_noise_does_not_fail_a_change_within_it(job: Job) -> None:
+    """CI noise forced thresholds up to 400 %: the gate was off."""
+    based_job(job, j_per_token=0.1)
+    job.put_audit(l3_audit(j_per_token=0.103), "run.json")
+    result = job.run("pull_request", pull_event(), with_={**AUDIT, "max-increase-percent": "2"})
+    assert (result.code, result.outputs["verdict"]) == (0, "inconclusive")
+
+
+def test_infracost_1472_a_warning_is_not_a_failure(job: Job) -> None:
+    folder = job.workspace / ".github"
+    folder.mkdir()
+    (folder / "ecoaudit.yml").write_text("budgets:\n  - {metric: energy_kwh, max: 1, level: warn}\n")
+    job.put_audit(l3_audit(), "run.json")
+    result = job.run("pull_request", pull_event(), with_=AUDIT)
+    assert (result.code, result.outputs["verdict"]) == (0, "warn")
+    assert job.fake.state.checks[0].data["conclusion"] == "neutral"
+
+
 def test_infracost_1153_the_exit_code_is_the_gate(quick_job: Job) -> None:
     assert quick_job.run("pull_request", pull_event(), with_={**AUDIT, "cost-budget-usd": "1"}).code == 1
     assert quick_job.fake.state.checks[0].head_sha == sha(HEAD)

@@ -88,6 +88,14 @@ def test_inputs_exist_and_permissions_suffice(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_no_token_is_left_on_the_disk(path: Path) -> None:
+    """pydata-sphinx-theme PR2226: the data branch needed `persist-credentials`; ours is written through the API."""
+    steps = [step for job in load(path)["jobs"].values() for step in job.get("steps", ())]
+    checkouts = [step for step in steps if step.get("uses", "").startswith("actions/checkout@")]
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_a_workflow_that_can_write_for_a_fork_checks_nothing_out(path: Path) -> None:
     workflow = load(path)
     if "workflow_run" not in workflow[True]:

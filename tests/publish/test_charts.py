@@ -179,6 +179,7 @@ def added(*runs: StoreCharts) -> tuple[charts.Index, frozenset[str], dict[str, s
 
 
 def test_pictures_are_named_by_their_content_and_have_a_background() -> None:
+    """community #210469 #210983: `<picture>` follows the system's theme, which the page's may not be."""
     [one] = added(run_of(5))[0].runs[0].pictures
     assert one.light != one.dark
     assert b"#ffffff" in charts.opaque(SVG, "light")

@@ -1,5 +1,6 @@
 """Requests that GitHub refuses, limits, delays or drops: what is tried again, after how long, and what never is."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -17,7 +18,7 @@ NOW = 1_800_000_000
 
 
 def test_retry_after_is_obeyed_to_the_second(fake: FakeGitHub, api: Api, slept: list[float]) -> None:
-    """EnricoMi #150 #170 #384 #419 #619: secondary rate limits are the rule with many jobs."""
+    """EnricoMi #150 #170 #384 #419 #619, codecov-action #1373: secondary rate limits are the rule with many jobs."""
     fake.fail("GET", status=403, message="You have exceeded a secondary rate limit", headers={"Retry-After": "37"})
     api.comments(7)
     assert slept == [37.0]
@@ -48,6 +49,16 @@ def test_a_reset_that_is_too_far_away_is_not_waited_for(fake: FakeGitHub, api: A
     with pytest.raises(ApiFailure, match="3001 s, which is too long"):
         api.comments(7)
     assert slept == []
+
+
+def test_writes_keep_a_distance(fake: FakeGitHub) -> None:
+    """GitHub advises a second between writes; without it the secondary limit comes within a minute."""
+    spaced = connect(fake, seconds_between_writes=0.25)
+    began = time.monotonic()
+    for body in ("a", "b", "c"):
+        spaced.create_comment(7, body, lambda: None)
+    assert time.monotonic() - began >= 0.5
+    spaced.close()
 
 
 def test_server_errors_back_off_and_end(fake: FakeGitHub, api: Api, slept: list[float]) -> None:
