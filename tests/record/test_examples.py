@@ -33,7 +33,7 @@ import time
 import ecoaudit
 ecoaudit.phase("train")
 for n in range(1, 4):
-    time.sleep(0.4)
+    time.sleep(0.15)
     ecoaudit.step(n, tokens=1000)
 """
 

@@ -1,8 +1,14 @@
 """Of the ranks on a host the first one records, whichever starts first; another one where the first does not."""
 
+import os
 import time
+from pathlib import Path
 
+import pytest
+
+from ecoaudit.record.post import stand_by, take_post
 from record.machine import Machine, wait_for
+from record.simulation import SimulatedClock, StopAt
 
 RUN = {"TORCHELASTIC_RUN_ID": "r42"}
 
@@ -23,9 +29,25 @@ def test_the_first_rank_records_also_when_it_starts_last(machine: Machine) -> No
     assert machine.read("rank0.jsonl").footer["m"] > 1
 
 
-def test_another_rank_records_where_the_first_does_not(machine: Machine) -> None:
-    code, _, _ = machine.run(*arguments(5), "sleep", "3.3", env=RUN | {"LOCAL_RANK": "5"})
-    assert code == 0
-    records = machine.read("rank5.jsonl")
-    assert len(records.header["gpus"]) == 8
-    assert len(records.samples) > 3
+def test_another_rank_records_where_the_first_does_not(tmp_path: Path) -> None:
+    """It waits three seconds for the first; less where the first has begun, or where its own job is over."""
+    clock = SimulatedClock(lambda _now: None)
+    environ = RUN | {"LOCAL_RANK": "5", "ECOAUDIT_RUNTIME_DIR": str(tmp_path)}
+    post = take_post(environ, os.getpid())
+    assert post.lock is None
+    fifth = stand_by(post, [], clock)
+    assert clock.now == pytest.approx(3.0, abs=0.1)
+    assert fifth.lock is not None
+    assert fifth.inbox is not None
+
+    fifth.lock.publish({"pid": os.getpid()})
+    sixth = stand_by(take_post(environ | {"LOCAL_RANK": "6"}, os.getpid()), [], clock)
+    assert clock.now == pytest.approx(3.0, abs=0.1)
+    assert sixth.lock is None
+    fifth.leave()
+
+    over = stand_by(take_post(environ, os.getpid()), [StopAt(clock, 0.0)], clock)
+    assert clock.now == pytest.approx(3.0, abs=0.1)
+    assert over.lock is not None
+    over.leave()
+    assert list(tmp_path.iterdir()) == []
