@@ -107,7 +107,8 @@ def test_the_integral_of_intensity_and_power_is_exact(grams: list[float], step_s
         assert covered < 1 and found.intensity is None
         return
     expected = float((np.diff(joules) * grams).sum() / np.diff(joules).sum())
-    assert found.intensity and found.intensity.value == pytest.approx(expected, rel=1e-9)
+    # Unix seconds in a double are good to 2e-7 s.
+    assert found.intensity and found.intensity.value == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_series_that_does_not_cover_the_run_falls_back_with_a_warning() -> None:

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from ecoaudit import reference
 from ecoaudit.model.efficiency import number_format
 from ecoaudit.model.flops import BENCHMARKS, count_work
 from ecoaudit.model.inputs import StatedModel
+from ecoaudit.reference.types import Throughput
 from model.runs import audit, constant, described, meter, mlperf_result, telemetry, training
 
 HOUR = np.arange(0.0, 3601.0)
@@ -174,6 +176,30 @@ def test_another_kind_of_training_is_shown_not_ranked() -> None:
     assert "another kind" in full.quality.unknown["efficiency.ratio_to_reference"]
     lora = audit(telemetry=[b200], training=[run], model=StatedModel("test", params=7e9, lora=True))
     assert lora.efficiency.ratio_to_reference is not None
+
+
+def test_the_fastest_published_run_of_the_gpu_is_the_nearest_in_size() -> None:
+    run = training(0.0, 3600.0, tokens=1e9, params=7e9, precision="bf16")
+    full = audit(telemetry=[NODE], training=[run]).efficiency.throughput_reference
+    assert full and full.name.startswith("llama31_8b on 64 × NVIDIA H100") and "FP8" in full.format
+    lora = audit(telemetry=[NODE], training=[run], model=StatedModel("test", params=7e9, lora=True))
+    fastest = lora.efficiency.throughput_reference
+    assert fastest and fastest.name.startswith("llama2_70b_lora on 8 × NVIDIA H100") and fastest.mfu
+    assert fastest.mfu.value == pytest.approx(608.6 / 989.4, rel=1e-3)
+
+
+def test_nothing_is_published_of_other_boards() -> None:
+    log = telemetry([constant(300.0)], HOUR, gpu="NVIDIA GeForce RTX 4090", limit_w=450.0)
+    found = audit(telemetry=[log], training=[training(0.0, 3600.0, tokens=1e8, params=1e9)])
+    assert found.efficiency.throughput_reference is None
+
+
+@pytest.mark.parametrize("result", reference.load().throughputs(), ids=lambda r: f"{r.gpu}-{r.workload}-{r.gpu_count}")
+def test_published_flops_follow_from_samples_and_shape(result: Throughput) -> None:
+    shape = BENCHMARKS[result.workload]
+    assert result.sequence_length == shape.sequence
+    flops = result.samples_per_s * shape.sequence * shape.flops_per_token()
+    assert result.tflops_per_gpu == pytest.approx(flops / result.gpu_count / 1e12, rel=2e-3)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ KEYS = {
     "power_priors": ("parameter", "cooling"),
     "training_runs": ("id",),
     "models": ("id",),
+    "mlperf_throughput": ("gpu", "workload", "gpu_count"),
     "mfu_benchmarks": ("gpu", "params_b", "sequence_length", "gpu_count", "number_format"),
 }
 FORBIDDEN = re.compile(r"ODbL|CC.BY.NC|AGPL|non.?commercial", re.IGNORECASE)

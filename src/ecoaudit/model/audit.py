@@ -199,6 +199,15 @@ class EfficiencyReference(_Record, frozen=True, kw_only=True):
     mfu: Quantity | None = None
 
 
+class ThroughputReference(_Record, frozen=True, kw_only=True):
+    """The fastest published training on the same GPU at the nearest size, without power: shown, never ranked."""
+
+    name: str
+    format: str
+    tflops_per_gpu: Quantity
+    mfu: Quantity | None = None
+
+
 class Efficiency(_Record, frozen=True, kw_only=True):
     """Training-window energy per unit of work, at `boundary`; a ratio to a reference only at the node boundary."""
 
@@ -209,6 +218,7 @@ class Efficiency(_Record, frozen=True, kw_only=True):
     pj_per_flop: Quantity | None = None
     reference: EfficiencyReference | None = None
     ratio_to_reference: Quantity | None = None
+    throughput_reference: ThroughputReference | None = None
 
 
 class Gap(_Record, frozen=True, kw_only=True):

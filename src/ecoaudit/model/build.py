@@ -4,11 +4,12 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec import structs
 
 from ecoaudit.ingest.records import FloatArray, RunLogs, TrainingLog
 from ecoaudit.model import audit as a
 from ecoaudit.model.boards import BoardEnergy, board_energy, static_energy
-from ecoaudit.model.carbon import NO_ENERGY, Intensity, carbon, embodied, intensity
+from ecoaudit.model.carbon import NO_ENERGY, Intensity, carbon, embodied, functional_unit, intensity
 from ecoaudit.model.clock import iso
 from ecoaudit.model.cost import Bill, bill
 from ecoaudit.model.drivers import drivers
@@ -35,6 +36,7 @@ from ecoaudit.model.nodes import (
 )
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.quality import quality
+from ecoaudit.model.throughput import find_throughput
 from ecoaudit.model.timeline import Cuts, cut, timeline
 from ecoaudit.model.training import combine, filled, restated
 from ecoaudit.model.utilisation import by_utilisation, same_system, seen
@@ -110,11 +112,14 @@ def build_audit(
     work = count_work(read.training, read.system.gpu_count, stated) if read.training else None
     grid = intensity(site, read.edges, _central_by_segment(ledger) if read.cuts else None, notes)
     making = embodied(read.system, gpu_hours, notes)
-    carbon_found = carbon(headline, grid, making, site, _functional_unit(work, read.training), notes)
+    carbon_found = carbon(headline, grid, making, site, functional_unit(work, read.training), notes)
     invoice = bill(site, gpu_hours, notes)
     inside = ledger.best_inside(in_training)
     reference = find_reference(
         read.system, read.training, tables.measured_pairs(), lora=stated is not None and stated.lora
+    )
+    fastest = find_throughput(
+        read.system, read.training, tables.throughputs(), notes, lora=stated is not None and stated.lora
     )
     training_figure = ledger.best(in_training)
     gpus_j = [g.energy.read_j + (g.energy.mean_power_w() or 0.0) * g.energy.filled_s for g in read.gpus]
@@ -137,7 +142,9 @@ def build_audit(
         ),
         carbon=carbon_found,
         cost=invoice.cost,
-        efficiency=efficiency(inside, read.training, work, reference, notes),
+        efficiency=structs.replace(
+            efficiency(inside, read.training, work, reference, notes), throughput_reference=fastest
+        ),
         findings=_findings(ledger, read, work, reference, grid, invoice),
         timeline=timeline(read.cuts, gpus_j, meters.energy_j if meters else None) if read.cuts else [],
         quality=quality(logs, read.gpus, duration_s, boards, meters, notes),
@@ -236,16 +243,6 @@ def _central_by_segment(ledger: Ledger) -> FloatArray:
     constant = ledger.grounded.joules(ledger.everything).value - float(varying.sum())
     spread: FloatArray = varying + constant * ledger.seconds / ledger.seconds.sum()
     return spread
-
-
-def _functional_unit(work: Work | None, training: TrainingLog | None) -> tuple[float, str] | None:
-    if work is not None and work.tokens:
-        return work.tokens / 1e6, "million tokens"
-    if training is not None and training.samples:
-        return training.samples / 1e3, "thousand samples"
-    if training is not None and training.step_count:
-        return float(training.step_count), "step"
-    return None
 
 
 def _run(identity: Identity, read: _Read) -> a.Run:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecoaudit.ingest.records import FloatArray
+from ecoaudit.ingest.records import FloatArray, TrainingLog
 from ecoaudit.model.audit import Carbon
+from ecoaudit.model.flops import Work
 from ecoaudit.model.hardware import System
 from ecoaudit.model.inputs import Site
 from ecoaudit.model.levels import J_PER_KWH, Figure, joint_basis
@@ -198,3 +199,14 @@ def carbon(
         total_label=label if total_kg else None,
         sci=sci,
     )
+
+
+def functional_unit(work: Work | None, training: TrainingLog | None) -> tuple[float, str] | None:
+    """Return SCI's R with its unit: million tokens, else thousand samples, else steps; None without any."""
+    if work is not None and work.tokens:
+        return work.tokens / 1e6, "million tokens"
+    if training is not None and training.samples:
+        return training.samples / 1e3, "thousand samples"
+    if training is not None and training.step_count:
+        return float(training.step_count), "step"
+    return None

@@ -18,6 +18,7 @@ from ecoaudit.reference.types import (
     PowerLine,
     PueFactor,
     Region,
+    Throughput,
     UtilisationLine,
 )
 
@@ -39,6 +40,10 @@ class Tables(Protocol):
 
     def measured_pairs(self) -> Sequence[MeasuredPair]:
         """Return the published metered (system, workload, nodes) facts."""
+        ...
+
+    def throughputs(self) -> Sequence[Throughput]:
+        """Return the fastest published training results by GPU, workload and number of GPUs."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Known models and published training runs, typed."""
 
 from ecoaudit.reference import rows
-from ecoaudit.reference.types import MfuBenchmark, ModelPreset, TrainingRun
+from ecoaudit.reference.types import MfuBenchmark, ModelPreset, Throughput, TrainingRun
 
 
 def preset(row: rows.Row) -> ModelPreset:
@@ -61,5 +61,21 @@ def mfu_benchmark(row: rows.Row) -> MfuBenchmark:
         number_format=row["number_format"],
         tflops_per_gpu=rows.number(row, "tflops_per_gpu"),
         mfu=rows.number(row, "mfu"),
+        citation=rows.citation(row),
+    )
+
+
+def throughput(row: rows.Row) -> Throughput:
+    """Return a row of the table of published training results."""
+    return Throughput(
+        gpu=row["gpu"],
+        workload=row["workload"],
+        gpu_count=int(row["gpu_count"]),
+        nodes=int(row["nodes"]),
+        round=row["round"],
+        submitter=row["submitter"],
+        samples_per_s=rows.number(row, "samples_per_s"),
+        sequence_length=int(row["sequence_length"]),
+        tflops_per_gpu=rows.number(row, "tflops_per_gpu"),
         citation=rows.citation(row),
     )

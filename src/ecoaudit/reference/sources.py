@@ -100,6 +100,14 @@ TABLES = (
         "the input embedding.",
     ),
     (
+        "mlperf_throughput",
+        "Published training results",
+        "the fastest result of a language model on so many GPUs of a kind, with its model FLOP/s",
+        "Samples a second from run_start to run_stop, evaluation included, median over runs; model FLOPs 6N + 6Lhs a "
+        "token (LoRA 4N), causal attention, no recompute. Number formats are not in the results: FP8 as a rule, partly "
+        "FP4 from 2025, so MFU against the BF16 peak may exceed 1. Shown beside a run, never ranked.",
+    ),
+    (
         "mfu_benchmarks",
         "Throughput benchmarks",
         "MFU of one software for a model size, sequence length, GPU and number format",

@@ -21,6 +21,7 @@ from ecoaudit.reference.types import (
     PowerLine,
     PueFactor,
     Region,
+    Throughput,
     TrainingRun,
     UtilisationLine,
 )
@@ -121,6 +122,10 @@ class Tables:
         """Return throughput of one software over GPUs, model sizes and number formats."""
         return _mfu_benchmarks()
 
+    def throughputs(self) -> tuple[Throughput, ...]:
+        """Return the fastest published training results of language models by GPU, workload and number of GPUs."""
+        return _throughputs()
+
     def power_line(self, gpu: Gpu | str, gpus_per_node: int, cooling: Cooling | None) -> PowerLine | None:
         """Return the prior of `P_node = host_w + alpha x sum(P_gpu)` for nodes like the metered ones, else None."""
         board = self._gpus.get(gpu) if isinstance(gpu, str) else gpu
@@ -179,3 +184,8 @@ def _training_runs() -> tuple[TrainingRun, ...]:
 @functools.cache
 def _mfu_benchmarks() -> tuple[MfuBenchmark, ...]:
     return tuple(runs.mfu_benchmark(row) for row in rows.read("mfu_benchmarks"))
+
+
+@functools.cache
+def _throughputs() -> tuple[Throughput, ...]:
+    return tuple(runs.throughput(row) for row in rows.read("mlperf_throughput"))

@@ -223,6 +223,25 @@ class MeasuredPair:
 
 
 @dataclass(frozen=True, slots=True)
+class Throughput:
+    """The fastest published training result on so many GPUs: samples/s of all, model TFLOP/s of one (no recompute).
+
+    Number formats are not in the results; most compute in FP8, some of 2025 partly in FP4.
+    """
+
+    gpu: str
+    workload: str
+    gpu_count: int
+    nodes: int
+    round: str
+    submitter: str
+    samples_per_s: float
+    sequence_length: int
+    tflops_per_gpu: float
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
 class ModelPreset:
     """A known model: what an estimate needs of its shape.
 

@@ -236,6 +236,10 @@ def efficiency_rows(audit: Audit) -> list[Row]:
     training = audit.training
     if training.mfu is not None:
         rows.append(Row("MFU", training.mfu, "dense peak, no recompute", as_share=True))
+    fastest = efficiency.throughput_reference
+    if fastest is not None and fastest.mfu is not None:
+        where = f"dense BF16 peak; number format {fastest.format}"
+        rows.append(Row(f"MFU of the fastest published: {fastest.name}", fastest.mfu, where, as_share=True))
     for label, quantity in (("Throughput", training.tokens_per_s), ("Throughput", training.samples_per_s)):
         if quantity is not None:
             rows.append(Row(label, quantity, "training window"))
