@@ -150,11 +150,12 @@ def _run(
 
 def _charts_branch(settings: Settings, context: Context, activity: Activity) -> str:
     """Return the branch for charts; raises when it is one that people work on, since it is written by force."""
+    own = None if activity.fork else activity.branch
     if settings.charts_branch and settings.charts_branch in {
         context.branch,
         context.default_branch,
-        activity.branch,
         activity.base.branch,
+        own,
     }:
         raise EcoauditError(
             f"{settings.charts_branch!r} is a branch that is worked on",

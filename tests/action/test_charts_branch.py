@@ -121,6 +121,16 @@ def test_a_run_for_a_fork_stores_nothing(job: Job) -> None:
     assert "<picture" in job.fake.state.comments[0].body
 
 
+def test_a_fork_whose_branch_is_called_like_ours_is_published_all_the_same(job: Job) -> None:
+    """The name of a fork's branch is its own to choose, and nothing of it is written to."""
+    job.upload(l3_audit(), run=900, branch=BRANCH, commit=HEAD, fork=True)
+    job.fake.state.add_pull(8, head=HEAD, base=BASE, branch=BRANCH, fork="stranger/train")
+    event = workflow_run_event(head_branch=BRANCH)
+    result = job.run("workflow_run", event, with_={"charts-branch": BRANCH}, GITHUB_SHA=sha(3))
+    assert result.code == 0, result.log
+    assert len(job.fake.state.comments) == 1
+
+
 def test_a_private_repository_is_told_who_sees_the_pictures(job: Job) -> None:
     """hive-mind PR1034, galaxie #1636: pictures of a private repository that nobody saw."""
     event = push_event(2)

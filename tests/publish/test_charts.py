@@ -219,11 +219,25 @@ def test_the_branch_holds_what_its_index_names_and_no_more(steps: list[tuple[int
     assert len(badges) == len({project for _, project in steps})
 
 
-@pytest.mark.parametrize("path", ["../../x.svg", "pictures/x.svg", "https://evil.example/x.svg", "badges/a.svg"])
-def test_an_index_that_leads_elsewhere_is_not_ours(path: str) -> None:
+GOOD_PATH = f"pictures/{'a' * 32}.svg"
+
+
+@pytest.mark.parametrize(
+    ("path", "commit", "ours"),
+    [
+        (GOOD_PATH, sha(1), True),
+        ("../../x.svg", sha(1), False),
+        ("https://evil.example/x.svg", sha(1), False),
+        ("badges/a.svg", sha(1), False),
+        (GOOD_PATH, "<img src=x>", False),
+        (GOOD_PATH, "main", False),
+    ],
+)
+def test_an_index_that_leads_elsewhere_is_not_ours(path: str, commit: str, ours: bool) -> None:
     picture = charts.Stored(name="power", light=path, dark=path, size=1)
-    run = charts.Entry(project="p", commit="c", run_id=1, pictures=(picture,))
-    assert charts.read_index(msgspec.json.encode(charts.Index(schema=charts.SCHEMA, runs=(run,)))) is None
+    run = charts.Entry(project="p", commit=commit, run_id=1, pictures=(picture,))
+    found = charts.read_index(msgspec.json.encode(charts.Index(schema=charts.SCHEMA, runs=(run,))))
+    assert (found is not None) == ours
 
 
 @pytest.mark.parametrize(

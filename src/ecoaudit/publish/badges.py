@@ -22,7 +22,7 @@ _COLOURS = {
     "blue": "#1f6fb2",
     "lightgrey": "#656d76",
 }
-_CHAR_PX = 6.6
+_CHAR_PX = 6.3
 """Mean width of a letter of 11 px Verdana; `textLength` fits what another font makes of it."""
 
 

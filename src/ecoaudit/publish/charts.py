@@ -28,6 +28,7 @@ MAX_RUNS = 200
 MAX_INDEX_BYTES = 1_000_000
 
 _PATH = re.compile(r"pictures/[0-9a-f]{32}\.svg")
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ALT = {
     "trend": "Energy over the last runs of the base branch",
     "power": "Power over time",
@@ -80,7 +81,9 @@ def read_index(data: bytes) -> Index | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError):
         return None
     paths = (path for run in index.runs for picture in run.pictures for path in (picture.light, picture.dark))
-    return index if index.schema == SCHEMA and all(_PATH.fullmatch(path) for path in paths) else None
+    # Both are shown as they are, and whoever may push may write an index.
+    sound = all(_PATH.fullmatch(path) for path in paths) and all(_COMMIT.fullmatch(run.commit) for run in index.runs)
+    return index if index.schema == SCHEMA and sound else None
 
 
 def add(index: Index, present: frozenset[str], effect: StoreCharts) -> Content:
