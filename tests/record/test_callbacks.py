@@ -75,6 +75,18 @@ def test_lightning_trainer(marks: Marks) -> None:
     ]
 
 
+def test_an_evaluation_after_training_is_not_followed_by_training(marks: Marks) -> None:
+    hugging_face, state = HuggingFaceCallback(), SimpleNamespace(global_step=1)
+    for event in ("on_train_begin", "on_train_end", "on_prediction_step", "on_evaluate"):
+        getattr(hugging_face, event)(None, state, None)
+    assert [name for _, name in marks] == ["train", "idle", "eval", "idle"]
+    marks.clear()
+    lightning, trainer = LightningCallback(), SimpleNamespace(global_step=1, sanity_checking=False)
+    for event in ("on_train_start", "on_train_end", "on_validation_start", "on_validation_end"):
+        getattr(lightning, event)(trainer, None)
+    assert [name for _, name in marks] == ["train", "idle", "eval", "idle"]
+
+
 def test_an_unknown_callback_is_an_ordinary_error() -> None:
     import ecoaudit.callbacks
 

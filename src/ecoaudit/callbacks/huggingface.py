@@ -21,12 +21,14 @@ class HuggingFaceCallback(_Base):  # type: ignore[misc,unused-ignore]
 
     def __init__(self) -> None:
         super().__init__()
+        self._training = False
         self._evaluating = False
         self._tokens_seen = 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Begin the phase `train`; tokens of a resumed run were counted by the run before."""
         self._tokens_seen = _seen(state)
+        self._training = True
         api.phase("train")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -42,21 +44,22 @@ class HuggingFaceCallback(_Base):  # type: ignore[misc,unused-ignore]
             api.phase("eval")
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Go back to `train` after an evaluation."""
+        """Go back to what was before an evaluation."""
         self._back()
 
     def on_predict(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:
-        """Go back to `train` after a prediction run."""
+        """Go back to what was before a prediction run."""
         self._back()
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """What follows training is not training."""
+        self._training = False
         api.phase("idle")
 
     def _back(self) -> None:
         if self._evaluating:
             self._evaluating = False
-            api.phase("train")
+            api.phase("train" if self._training else "idle")
 
 
 def _seen(state: Any) -> int:

@@ -24,12 +24,14 @@ class LightningCallback(_Base):  # type: ignore[misc,unused-ignore]
     def __init__(self, tokens_per_batch: float | None = None) -> None:
         super().__init__()
         self._tokens_per_batch = tokens_per_batch
+        self._training = False
         self._step = -1
         self._batches = 0
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Begin the phase `train`, after the sanity check of the validation."""
         self._step = int(trainer.global_step)
+        self._training = True
         api.phase("train")
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
@@ -47,9 +49,10 @@ class LightningCallback(_Base):  # type: ignore[misc,unused-ignore]
         api.phase("eval")
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-        """Go back to `train`; after the sanity check nothing trains yet."""
-        api.phase("idle" if getattr(trainer, "sanity_checking", False) else "train")
+        """Go back to `train`; after the sanity check, or by `validate` alone, nothing trains."""
+        api.phase("train" if self._training else "idle")
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """What follows training is not training."""
+        self._training = False
         api.phase("idle")
