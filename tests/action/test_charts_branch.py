@@ -1,11 +1,14 @@
 """Charts and badges, whole: what a push leaves on its branch, and what the next pull request shows of it."""
 
 import json
+import xml.etree.ElementTree as ET
 
 import pytest
 
 from audits import l3_audit
 from ecoaudit.publish import charts
+from ecoaudit.report.charts import draw as DRAW  # noqa: N812 before a fixture puts another in its place
+from ecoaudit.report.charts.style import THEMES
 from github_fake import DEFAULT_TOKEN, Actor, sha
 
 from .conftest import BASE, HEAD, Job, Result, pull_event, push_event, workflow_run_event
@@ -38,6 +41,23 @@ def test_the_comment_of_a_pull_request_shows_the_pictures_of_its_base(job: Job) 
     assert f'src="{root}/{picture.light}?raw=true"' in made.body
     assert f'srcset="{root}/{picture.dark}?raw=true"' in made.body
     assert f"base run {sha(2)[:7]}" in made.body
+
+
+def test_the_stored_charts_are_the_reports_own_on_a_page_colour(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecoaudit.report.charts.draw", DRAW)
+    push(job)
+    drawn = {p: data for p, data in job.fake.state.files_on(BRANCH).items() if p.startswith("pictures/")}
+    assert drawn
+    pages = {
+        rect.get("fill")
+        for data in drawn.values()
+        if (rect := ET.fromstring(data).find("{http://www.w3.org/2000/svg}rect")) is not None
+    }
+    assert pages == {theme.page for theme in THEMES.values()}
+    names = sorted(p.name for p in (job.workspace / "ecoaudit-report/charts").iterdir())
+    index = charts.read_index(job.fake.state.files_on(BRANCH)["index.json"])
+    assert index
+    assert {f"{p.name}-dark.svg" for p in index.runs[0].pictures} <= set(names)
 
 
 def test_a_pull_request_stores_nothing(job: Job) -> None:

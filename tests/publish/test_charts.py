@@ -159,6 +159,19 @@ def test_a_branch_that_may_not_be_moved_is_no_race(fake: FakeGitHub, api: Api) -
         chart_store.store(api, run_of(5))
 
 
+def test_what_graphql_refuses_is_said_in_its_words(fake: FakeGitHub, api: Api) -> None:
+    """A rule of the repository may forbid the branch to a token that can write objects."""
+    denied = Actor("github-actions[bot]", 41898282, "github-actions", frozenset({"contents:write"}))
+
+    def forbid(what: str) -> None:
+        fake.state.actors[DEFAULT_TOKEN] = denied if what == "POST /graphql" else fake.state.actors["free"]
+
+    fake.state.actors["free"] = fake.state.actors[DEFAULT_TOKEN]
+    fake.before = forbid
+    with pytest.raises(ApiFailure, match=r"^400 Resource not accessible by integration$"):
+        chart_store.store(api, run_of(5))
+
+
 def test_there_is_no_index_where_there_is_no_branch(api: Api) -> None:
     assert chart_store.read(api, BRANCH) is None
 

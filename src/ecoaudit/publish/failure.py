@@ -72,11 +72,11 @@ def _from_answer(status: int, data: Any, headers: Mapping[str, str], now_s: floa
 def _message(data: Any) -> str:
     if not isinstance(data, dict):
         return "no message"
-    parts = [str(data.get("message") or "no message")]
+    parts = [str(data["message"])] if data.get("message") else []
     errors = data.get("errors")
     for item in errors if isinstance(errors, list) else []:
         parts.append(str(item.get("message", item)) if isinstance(item, dict) else str(item))
-    return "; ".join(" ".join(part.split()) for part in parts)[:500]
+    return "; ".join(" ".join(part.split()) for part in parts)[:500] or "no message"
 
 
 def _is_rate_limit(message: str, headers: Mapping[str, str]) -> bool:
