@@ -73,6 +73,7 @@ class Footer(msgspec.Struct, tag_field="type", tag="footer"):
 
 Line = Header | Sample | Event | Footer
 _DECODER = msgspec.json.Decoder(Line)
+_BLOCK_BYTES = 256 * 1024
 _MOSTLY = 0.25
 """Blocks in which more than this share of the lines is not read as columns are decoded whole."""
 
@@ -81,10 +82,12 @@ def records(file: LogFile, account: Account) -> Iterator[list[Line | Columns]]:
     """Yield what the lines hold block by block; bad lines are counted in `account`, whole ones around them kept."""
     shapes = Shapes(_sample)
     for block in file.line_blocks():
-        whole = block.rfind(b"\n") + 1
-        for part in (block[:whole], block[whole:]):
-            if part:
-                yield _decoded(part, shapes, account)
+        start = 0
+        while start < len(block):
+            # A decompressed block may be long; short ones stay in the processor's cache.
+            end = block.rfind(b"\n", start, start + _BLOCK_BYTES) + 1 or block.find(b"\n", start) + 1 or len(block)
+            yield _decoded(block[start:end], shapes, account)
+            start = end
 
 
 def _decoded(block: bytes, shapes: Shapes, account: Account) -> list[Line | Columns]:
