@@ -107,9 +107,6 @@ def resolve_site(config: Config, tables: "Tables") -> "Site":
             f"PUE of {place} is not published or not known: {pue.value:g} ({pue.low:g} to {pue.high:g}) is assumed; "
             "set --pue"
         )
-    warnings: tuple[str, ...] = ()
-    if grid is None and series is None:
-        warnings = ("carbon is not known: no region, zone or intensity is given; set --region, --zone or --intensity",)
     return Site(
         grid=grid,
         pue=pue,
@@ -117,7 +114,6 @@ def resolve_site(config: Config, tables: "Tables") -> "Site":
         region=region,
         market=market,
         series=series,
-        warnings=warnings,
         pue_warning=pue_warning,
     )
 

@@ -9,7 +9,7 @@ from msgspec import structs
 from ecoaudit.ingest.records import FloatArray, RunLogs, TrainingLog
 from ecoaudit.model import audit as a
 from ecoaudit.model.boards import BoardEnergy, board_energy, static_energy
-from ecoaudit.model.carbon import NO_ENERGY, Intensity, carbon, embodied, functional_unit, intensity
+from ecoaudit.model.carbon import NO_ENERGY, NO_GRID, Intensity, carbon, embodied, functional_unit, intensity
 from ecoaudit.model.clock import iso
 from ecoaudit.model.cost import Bill, bill
 from ecoaudit.model.drivers import drivers
@@ -111,6 +111,8 @@ def build_audit(
     stated = options.model
     work = count_work(read.training, read.system.gpu_count, stated) if read.training else None
     grid = intensity(site, read.edges, _central_by_segment(ledger) if read.cuts else None, notes)
+    if grid is None:
+        notes.warn(f"carbon is not known: {NO_GRID}")
     making = embodied(read.system, gpu_hours, notes)
     carbon_found = carbon(headline, grid, making, site, functional_unit(work, read.training), notes)
     invoice = bill(site, gpu_hours, notes)

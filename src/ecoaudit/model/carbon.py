@@ -12,7 +12,7 @@ import numpy as np
 from ecoaudit.ingest.records import FloatArray, TrainingLog
 from ecoaudit.model.audit import Carbon
 from ecoaudit.model.flops import Work
-from ecoaudit.model.hardware import System
+from ecoaudit.model.hardware import UNNAMED, System
 from ecoaudit.model.inputs import Site
 from ecoaudit.model.levels import J_PER_KWH, Figure, joint_basis
 from ecoaudit.model.notes import Notes
@@ -126,6 +126,9 @@ def embodied(system: System, gpu_hours: float | None, notes: Notes) -> tuple[Unc
     """Return the boards' share of their making in kgCO2e with its source; None where a board's figure is not known."""
     if not gpu_hours or not system.gpu_count or not system.boards:
         notes.null("carbon.embodied", "GPU model or GPU-hours are not known")
+        return None
+    if any(b.name == UNNAMED for b in system.boards):
+        notes.null("carbon.embodied", "the log does not name its GPU")
         return None
     unknown = [b.name for b in system.boards if b.gpu is None or b.gpu.embodied_kgco2e is None]
     if unknown:
