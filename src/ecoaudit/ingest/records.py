@@ -174,6 +174,8 @@ class TrainingLog:
     sequence_length: int | None = None
     global_batch_size: int | None = None
     precision: str | None = None
+    layers: int | None = None
+    hidden_size: int | None = None
     mfu: float | None = None
     tflops_per_gpu: float | None = None
     throughput_tokens_per_s: float | None = None

@@ -11,13 +11,14 @@ from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, console_lines, rank_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training import console
+from ecoaudit.ingest.training.phases import Phases
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
     format="deepspeed",
     kind="training",
     title="DeepSpeed timer, pipeline, Chat and flops profiler lines",
-    reads="steps, samples/s, skipped steps, loss and time of the pipeline engine, parameters, FLOPs a step",
+    reads="steps, samples/s, skipped steps, loss and time of the pipeline engine, parameters, checkpoints",
     seen="0.3 to 0.14: global_step timer, `steps: N loss:`, `0/10, SamplesPerSec=`, OVERFLOW lines, Chat latencies",
     cannot_tell="the time zone, tokens, the loss (timer lines), the number of GPUs",
 )
@@ -57,6 +58,7 @@ class _State:
     facts: dict[str, str] = field(default_factory=dict)
     stages: list[tuple[float, float, float]] = field(default_factory=list)
     stamps: list[float] = field(default_factory=list)
+    phases: Phases = field(default_factory=Phases)
 
 
 def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
@@ -106,6 +108,8 @@ def _step(text: str, time_s: float, steps: Steps, state: _State) -> bool | None:
 
 
 def _notice(text: str, state: _State) -> None:
+    if state.phases.notice(text):
+        return
     if "OVERFLOW!" in text:
         state.overflows += 1
     elif match := _CHAT.search(text):
@@ -156,5 +160,6 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
         world_size=values.whole(values.fact(world)),
         precision={"bfloat16": "bf16", "fp16": "fp16"}.get(state.facts.get("precision", "")),
         throughput_samples_per_s=console.steady(state.rates),
+        phases=state.phases.localised(options),
         **known,
     )

@@ -3,20 +3,24 @@
 import math
 import re
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from ecoaudit.ingest import values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, console_lines
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
+from ecoaudit.ingest.training.phases import Phases, model_facts, notice_model, stamp_of
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
     format="hf_console",
     kind="training",
     title="Hugging Face Trainer console (also TRL, axolotl)",
-    reads="loss and epoch rows, steps from the progress bar or the epoch, runtime, rates, batch size, parameters",
+    reads="loss and epoch rows, steps from bar or epoch, runtime, rates, batch, parameters, phases of its log lines",
     seen="transformers 4.x, 5.x (quoted numbers), nan and inf, wrapped dicts, 64 ranks, glued progress bars",
-    cannot_tell="the wall clock, the number of GPUs; the step where neither bar nor total is printed",
+    cannot_tell="the wall clock, unless the Trainer logs at INFO; the number of GPUs; the step where neither bar nor total is printed",
 )
 
 _START = re.compile(r"\{\s*'(?:loss|eval_loss|train_runtime|grad_norm|train_loss)'\s*:")
@@ -46,10 +50,15 @@ class _Run:
     summary: dict[str, float] = field(default_factory=dict)
     rows: list[tuple[int | None, dict[str, float]]] = field(default_factory=list)
     copies: int = 0
+    model: dict[str, str] = field(default_factory=dict)
+    phases: Phases = field(default_factory=Phases)
+    training: list[float] = field(default_factory=list)
+    eval_start: float = math.nan
+    saving: list[float] = field(default_factory=list)
 
 
-def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG001 - the console has no clock
-    """Return the run."""
+def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
+    """Return the run; its clock is that of the Trainer's own log lines, where they were switched on."""
     account, run = Account(), _Run()
     held, held_from, held_lines = "", 0, 0
     for number, text in console_lines(file):
@@ -68,7 +77,8 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
                 held = ""
     if held:
         account.bad(held_from, held, "the dict is cut")
-    return [_log(file, account, run)]
+    _saved(run)
+    return [_log(file, options, account, run)]
 
 
 def _notice(text: str, run: _Run) -> None:
@@ -78,6 +88,31 @@ def _notice(text: str, run: _Run) -> None:
             run.bar = (int(done), int(total))
     if match := _FACT.search(text):
         run.facts.setdefault(_FACTS[match[1]], values.number(match[2]))
+    notice_model(text, run.model)
+    if not run.phases.notice(text) and ">>" in text:
+        _moment(text, stamp_of(text), run)
+
+
+def _moment(text: str, time_s: float, run: _Run) -> None:
+    """Take a line of the Trainer's own logging, `[INFO|trainer.py:1812] 2024-05-01 12:34:56,789 >> ...`."""
+    if "***** Running training *****" in text or "Training completed." in text:
+        run.training.append(time_s)
+    elif "***** Running Evaluation *****" in text:
+        run.eval_start = time_s
+    elif "Saving model checkpoint to" in text:
+        _saved(run)
+        run.saving = [time_s]
+    elif run.saving and " saved in " in text:
+        run.saving.append(time_s)
+    elif run.saving:
+        _saved(run)
+
+
+def _saved(run: _Run) -> None:
+    """Close a checkpoint with the last file that the log says was written; what it wrote after is not told."""
+    if run.saving:
+        run.phases.span("checkpoint", run.saving[0], run.saving[-1])
+    run.saving = []
 
 
 def _number(text: str) -> float:
@@ -94,6 +129,9 @@ def _rows(text: str, number: int, run: _Run, account: Account) -> None:
             continue
         if not row:
             account.bad(number, text[match.start() :], "a dict without numbers")
+        elif "eval_runtime" in row and math.isfinite(run.eval_start):
+            run.phases.span("eval", run.eval_start, run.eval_start + row["eval_runtime"])
+            run.eval_start = math.nan
         elif "train_runtime" in row:
             run.copies += bool(run.summary)
             run.summary = run.summary or row
@@ -105,7 +143,7 @@ def _rows(text: str, number: int, run: _Run, account: Account) -> None:
             run.rows.append((run.bar[0] if run.bar else None, row))
 
 
-def _log(file: LogFile, account: Account, run: _Run) -> TrainingLog:
+def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> TrainingLog:
     steps = Steps()
     total = run.facts.get("total") or (run.bar[1] if run.bar else None)
     epochs = run.facts.get("epochs") or run.summary.get("epoch")
@@ -139,7 +177,24 @@ def _log(file: LogFile, account: Account, run: _Run) -> TrainingLog:
         params=run.facts.get("params"),
         global_batch_size=int(run.facts["batch"]) if "batch" in run.facts else None,
         throughput_samples_per_s=rate,
+        phases=run.phases.localised(options),
+        **_window(run, runtime, options),
+        **model_facts(run.model),
     )
+
+
+def _window(run: _Run, runtime: float | None, options: ReadOptions) -> dict[str, Any]:
+    """Return the clock and the training window that the Trainer's log lines tell, nothing without them."""
+    stamps = [time_s for time_s in run.training if math.isfinite(time_s)]
+    if not stamps:
+        return {}
+    if len(stamps) == 1:
+        stamps = [stamps[0], stamps[0] + runtime] if runtime else []
+    if len(stamps) < 2 or stamps[-1] <= stamps[0]:
+        return {}
+    start, end = values.localise(np.array([stamps[0], stamps[-1]]), options.zone)
+    clock = "naive" if options.zone is None else "utc"
+    return {"clock": clock, "train_start_s": float(start), "train_end_s": float(end)}
 
 
 def _estimate(summary: dict[str, float]) -> int | None:

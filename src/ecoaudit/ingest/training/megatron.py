@@ -11,13 +11,14 @@ from ecoaudit.ingest import values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, console_lines, rank_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
+from ecoaudit.ingest.training.phases import Phases
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
     format="megatron",
     kind="training",
     title="Megatron-LM, Megatron-DeepSpeed, GPT-NeoX, Megatron-Bridge consoles",
-    reads="iterations, time an iteration, consumed samples and tokens, loss, TFLOP/s, J and W a GPU (--log-energy)",
+    reads="iterations, time an iteration, consumed samples and tokens, loss, TFLOP/s, J and W a GPU (--log-energy), phases",
     seen="2019 to 2026: ms and s units, rank prefixes, Megatron-DeepSpeed tgs, NeoX MFU and HFU, Primus averages",
     cannot_tell="the time zone; the clock before 2024-03; tokens unless the sequence length is printed",
 )
@@ -28,6 +29,8 @@ _FIELD = re.compile(r"\s*([^:|]+?)\s*:\s*([^|]*?)\s*(?=\||$)")
 _ARGUMENT = re.compile(r"^\s*(?:\[\S+\]:?\s*)?(\w+)\s\.{3,}\s(\S.*?)\s*$")
 _DATETIME = re.compile(r"\[([a-z ]+)\] datetime: (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?)")
 _PARAMETERS = re.compile(r"number of parameters on .*?rank \((\d+), ?(\d+)\)\s*:?\s*(\d{1,15})\b")
+_TIMED = re.compile(r"\b(eval-time|evaluate|save-checkpoint)\b\s*(?:\.*:|:)\s*(?:\([\d.]+, ([\d.]+)\)|([\d.]+))")
+_AT_ITERATION = re.compile(r"(?:validation loss at iteration|saving checkpoint at iteration)\s+(\d+)")
 _UNIT = {"ms": 1e-3, "s": 1.0}
 _PRECISION = {"torch.bfloat16": "bf16", "torch.float16": "fp16", "torch.half": "fp16", "torch.float32": "fp32"}
 
@@ -58,6 +61,9 @@ class _State:
     deepspeed: bool = False
     skipped: int = 0
     stamped: bool = False
+    phases: Phases = field(default_factory=Phases)
+    cursor: float = math.nan  # where evaluation or checkpoint begin: at the stamp of their own iteration's line
+    cursor_step: int = -1
 
 
 def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
@@ -78,7 +84,16 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
 
 
 def _remember(text: str, state: _State) -> None:
-    if match := _ARGUMENT.match(text):
+    if state.phases.notice(text):
+        return
+    if match := _AT_ITERATION.search(text):
+        if int(match[1]) != state.cursor_step:  # not right after a logged iteration: no place on the clock
+            state.cursor = math.nan
+    elif match := _TIMED.search(text):
+        end = state.cursor + float(match[2] or match[3]) / 1e3
+        state.phases.span("checkpoint" if match[1] == "save-checkpoint" else "eval", state.cursor, end)
+        state.cursor = end
+    elif match := _ARGUMENT.match(text):
         state.arguments.setdefault(match[1], match[2])
     elif match := _DATETIME.search(text):
         state.moments[match[1]] = values.parse_time(match[2])[0]
@@ -116,6 +131,7 @@ def _iteration(before: str, text: str, number: int, steps: Steps, state: _State,
         account.bad(number, text, str(error))
         return
     state.stamped |= stamp is not None
+    state.cursor, state.cursor_step = time_s, int(match[1])
     if added:
         account.records += 1
         try:
@@ -203,14 +219,33 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
         tokens_per_sample=length if length and not math.isnan(length) else None,
         global_batch_size=values.whole(batch),
         world_size=values.whole(world),
-        precision=_PRECISION.get(state.arguments.get("params_dtype", "")),
+        precision=_precision(state.arguments),
+        layers=values.whole(_argument(state, "num_layers")),
+        hidden_size=values.whole(_argument(state, "hidden_size")),
+        phases=state.phases.localised(options),
         tflops_per_gpu=_mean(state.tflops),
         flops_kind=kind if state.tflops else None,
         mfu=_mean(state.mfu),
-        attention="flash" if state.arguments.get("use_flash_attn") == "True" else None,
+        attention=_attention(state.arguments),
         throughput_tokens_per_s=_rate(steps),
         **known,
     )
+
+
+def _precision(arguments: dict[str, str]) -> str | None:
+    """Return the number format of the matrix products: FP8 where it is on, else what the parameters are kept in."""
+    if arguments.get("fp8", "None") not in ("None", "False"):
+        return "fp8"
+    named = next((name for name in ("bf16", "fp16") if arguments.get(name) == "True"), None)
+    return named or _PRECISION.get(arguments.get("params_dtype", ""))
+
+
+def _attention(arguments: dict[str, str]) -> str | None:
+    """Return the attention kernels that the arguments name; `auto` names none."""
+    if arguments.get("use_flash_attn") == "True":
+        return "flash"
+    backend = arguments.get("attention_backend", "").rpartition(".")[2]
+    return backend if backend not in ("", "auto", "None") else None
 
 
 def _argument(state: _State, name: str) -> float | None:

@@ -9,13 +9,14 @@ from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, clean, console_lines, rank_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training import console
+from ecoaudit.ingest.training.phases import Phases
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
     format="olmo",
     kind="training",
     title="OLMo and OLMo-core consoles",
-    reads="steps, loss, total tokens, MFU (OLMo-core), devices estimated from global and per-device rates",
+    reads="steps, loss, total tokens, MFU (OLMo-core), devices estimated from the rates, checkpoints",
     seen="OLMo 2024 `[step=N/M]` with indented metrics, OLMo-core `throughput/device/TPS`",
     cannot_tell="the time zone; the device rate is a running mean and lags after a stall",
 )
@@ -43,6 +44,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
     account, steps = Account(), Steps()
     rates: list[float] = []
     mfu: list[float] = []
+    phases = Phases()
     current: tuple[int, float, str | None] | None = None
     metrics: dict[str, float] = {}
 
@@ -83,8 +85,10 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
                 metrics[metric[1]] = values.number(metric[2])
             except ValueError as error:
                 account.bad(number, text, str(error))
+        else:
+            phases.notice(text)
     close()
-    return [_log(file, options, account, steps, rates, mfu)]
+    return [_log(file, options, account, steps, rates, mfu, phases)]
 
 
 def _first(metrics: dict[str, float], names: tuple[str, ...]) -> float:
@@ -92,7 +96,13 @@ def _first(metrics: dict[str, float], names: tuple[str, ...]) -> float:
 
 
 def _log(
-    file: LogFile, options: ReadOptions, account: Account, steps: Steps, rates: list[float], mfu: list[float]
+    file: LogFile,
+    options: ReadOptions,
+    account: Account,
+    steps: Steps,
+    rates: list[float],
+    mfu: list[float],
+    phases: Phases,
 ) -> TrainingLog:
     rate = console.mean(rates)
     total = _global_rate(steps)
@@ -108,6 +118,7 @@ def _log(
         world_size=world,
         mfu=console.steady(mfu),
         throughput_tokens_per_s=total,
+        phases=phases.localised(options),
     )
 
 

@@ -8,6 +8,7 @@ from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, clean, rank_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training import console
+from ecoaudit.ingest.training.phases import Phases, model_facts, notice_model, stamp_of
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
@@ -33,6 +34,7 @@ _SIZE = re.compile(r"size: ([\d,]{5,20}) (?:total )?parameters")
 _SEQUENCE = re.compile(r"(?:seq_len|sequence length)[= ]+(\d{1,9})")
 _LOCAL = re.compile(r"local[_ ]batch[_ ]size[= ]+(\d{1,9})")
 _GLOBAL = re.compile(r"global[_ ]batch[_ ]size[= ]+(\d{1,9})")
+_COMPILE = re.compile(r"(Compiling each \w+|Compiling .*with torch\.compile)")
 _BF16 = re.compile(r"(float8|mxfp8|bfloat16|float16)", re.IGNORECASE)
 
 
@@ -51,8 +53,15 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
     rates: list[float] = []
     tflops: list[float] = []
     mfu: list[float] = []
+    phases, starts = Phases(), []
 
     def notice(text: str) -> None:
+        if phases.notice(text):
+            return
+        notice_model(text, facts)
+        console.first_group(_COMPILE, text, facts, "compile")
+        if "Training starts at step" in text:
+            starts.append(stamp_of(text))
         for name, pattern in (("mesh", _MESH), ("params", _SIZE), ("length", _SEQUENCE), ("local", _LOCAL)):
             console.first_group(pattern, text, facts, name)
         console.first_group(_GLOBAL, text, facts, "global")
@@ -77,7 +86,17 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
                 mfu.append(share)
         except ValueError as error:
             account.bad(number, text, str(error))
-    return [_log(file, options, account, steps, facts, rates, tflops, mfu)]
+    if starts and "compile" in facts:
+        _compiled(starts[0], steps, phases)
+    return [_log(file, options, account, steps, facts, rates, tflops, mfu, phases)]
+
+
+def _compiled(start: float, steps: Steps, phases: Phases) -> None:
+    """Add the compilation: from the training's start to the first step's line, less a steady step."""
+    if len(steps) < 2 or steps.step[0] != 1:
+        return
+    steady = (steps.time_s[-1] - steps.time_s[0]) / (steps.step[-1] - steps.step[0] or 1)
+    phases.span("compile", start, steps.time_s[0] - steady)
 
 
 def _found(pattern: re.Pattern[str], text: str) -> float:
@@ -94,6 +113,7 @@ def _log(
     rates: list[float],
     tflops: list[float],
     mfu: list[float],
+    phases: Phases,
 ) -> TrainingLog:
     degrees = dict(re.findall(r"(\w+)=(\d{1,6})", facts.get("mesh", "")))
     degrees.pop("ep", None)  # expert parallelism lies inside the other degrees
@@ -113,6 +133,9 @@ def _log(
         account.warn("batch size and sequence length are not printed: tokens are unknown")
     if rate and not world:
         account.warn("the number of devices is not printed: tokens/s is known a device only")
+    model = model_facts(facts)
+    named = {"bfloat16": "bf16", "float16": "fp16", "float8": "fp8", "mxfp8": "mxfp8"}
+    model["precision"] = named.get(facts.get("precision", "").lower())
     return steps.log(
         file,
         FORMAT.format,
@@ -124,11 +147,10 @@ def _log(
         tokens_per_sample=float(length) if length else None,
         global_batch_size=batch,
         params=values.fact(facts.get("params")),
-        precision={"bfloat16": "bf16", "float16": "fp16", "float8": "fp8", "mxfp8": "mxfp8"}.get(
-            facts.get("precision", "").lower()
-        ),
         tflops_per_gpu=console.steady(tflops),
         flops_kind="model" if console.mean(tflops) else None,
         mfu=console.steady(mfu),
         throughput_tokens_per_s=rate * world if rate and world else None,
+        phases=phases.localised(options),
+        **model,
     )
