@@ -17,6 +17,7 @@ from ecoaudit.ingest.records import (
     FloatArray,
     FormatInfo,
     GpuInfo,
+    IntArray,
     ReadOptions,
     Source,
     Telemetry,
@@ -223,8 +224,9 @@ def _telemetry(file: LogFile, group: list[_Segment], account: Account) -> Teleme
     if account.clock_steps:
         account.warn(f"the wall clock was stepped {account.clock_steps} time(s); the monotonic clock gives the times")
     time_s = np.concatenate(times) if times else np.empty(0)
-    order = np.argsort(time_s, kind="stable")
-    if not np.array_equal(order, np.arange(len(order))):
+    order: IntArray | slice = slice(None)
+    if (np.diff(time_s) < 0).any():
+        order = np.argsort(time_s, kind="stable")
         account.warn("recordings in this file overlap in time; their samples are merged by time")
 
     def column(name: str) -> FloatArray:
@@ -276,7 +278,7 @@ def _events(segment: _Segment, time_s: FloatArray, wall: FloatArray, mono: Float
     return out
 
 
-def _rapl(group: list[_Segment], order: np.ndarray) -> dict[str, FloatArray]:
+def _rapl(group: list[_Segment], order: IntArray | slice) -> dict[str, FloatArray]:
     """Return each zone's counter, unwrapped within a segment; over a restart of the recorder only a rise is counted."""
     read = [counters for segment in group for _, counters in segment.zones]
     zones = sorted({zone for counters in read for zone, values in counters.items() if not np.isnan(values).all()})

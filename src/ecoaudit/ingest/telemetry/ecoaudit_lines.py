@@ -73,7 +73,7 @@ class Footer(msgspec.Struct, tag_field="type", tag="footer"):
 
 Line = Header | Sample | Event | Footer
 _DECODER = msgspec.json.Decoder(Line)
-_BLOCK_BYTES = 256 * 1024
+_BLOCK_BYTES = 320 * 1024
 _MOSTLY = 0.25
 """Blocks in which more than this share of the lines is not read as columns are decoded whole."""
 
