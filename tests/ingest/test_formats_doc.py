@@ -20,6 +20,16 @@ Clocks without a zone are read in the zone of `--timezone`, else as UTC with a w
 unknown: it is never filled with 0.
 """
 
+PHASES = """## Phases
+
+Evaluation, checkpoints and compilation are read from a console where it gives both ends, or a duration and one end:
+Megatron-LM's `evaluate` and `save-checkpoint` timers right after a stamped iteration, torchtitan's `Finished saving ...
+in N seconds`, DeepSpeed's and OLMo's begin and end of a checkpoint, the Trainer's stamped log lines with
+`eval_runtime`. torchtitan's compilation is the time from `Training starts` to the first step's line, less a steady
+step, where the log says that the model is compiled. An `eval_runtime` without a clock, nanoGPT's and Lightning's
+evaluations and torchtitan's validation lines tell no place in time: their energy stays in `train`.
+"""
+
 
 def table(formats: list[FormatInfo]) -> str:
     lines = ["| format | name | read | seen | cannot tell |", "| --- | --- | --- | --- | --- |"]
@@ -31,7 +41,7 @@ def document() -> str:
     parts = [INTRODUCTION]
     for kind, heading in HEADINGS.items():
         parts.append(f"## {heading}\n\n{table([f for f in ingest.formats() if f.kind == kind])}\n")
-    return "\n".join(parts)
+    return "\n".join([*parts, PHASES])
 
 
 def test_the_document_is_what_the_formats_say(request: pytest.FixtureRequest) -> None:

@@ -36,6 +36,7 @@ from ecoaudit.model.nodes import (
 )
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.quality import quality
+from ecoaudit.model.reported import reported_energy
 from ecoaudit.model.throughput import find_throughput
 from ecoaudit.model.timeline import Cuts, cut, timeline
 from ecoaudit.model.training import combine, filled, restated
@@ -147,7 +148,10 @@ def build_audit(
         efficiency=structs.replace(
             efficiency(inside, read.training, work, reference, notes), throughput_reference=fastest
         ),
-        findings=_findings(ledger, read, work, reference, grid, invoice),
+        findings=[
+            *_findings(ledger, read, work, reference, grid, invoice),
+            *reported_energy(logs, ledger, read.cuts, read.time, read.training, notes),
+        ],
         timeline=timeline(read.cuts, gpus_j, meters.energy_j if meters else None) if read.cuts else [],
         quality=quality(logs, read.gpus, duration_s, boards, meters, notes),
         provenance=notes.provenance,

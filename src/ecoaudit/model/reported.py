@@ -4,7 +4,7 @@ Two tellers: tools that report an energy of their own (CodeCarbon), and training
 (Megatron-LM's `--log-energy`, NVML's counter averaged over the ranks).
 """
 
-from collections.abc import Sequence
+from pathlib import PurePath
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def reported_energy(
             for text in claim.quality.warnings:
                 notes.warn(text)
             if claim.quality.bad_lines:
-                notes.warn(f"{claim.source.path}: {claim.quality.bad_lines} lines could not be read and are left out")
+                notes.warn(f"{PurePath(claim.source.path).name}: {claim.quality.bad_lines} lines could not be read")
     found = [_claim(claim, ledger, time, notes, circular=claim.source.path in own) for claim in logs.reported]
     logged = _logged(training, ledger, cuts, notes) if training is not None else None
     return [*found, logged] if logged is not None else found
@@ -45,12 +45,11 @@ def _claim(claim: ReportedEnergy, ledger: Ledger, time: RunTime, notes: Notes, *
     parts = (("GPU", claim.gpu_kwh), ("CPU", claim.cpu_kwh), ("memory", claim.ram_kwh))
     split = ", ".join(f"{name} {kwh:.4g}" for name, kwh in parts if kwh is not None)
     boundary = f"its own model of the machine{f': {split} kWh' if split else ''}"
-    said = f"{claim.tool} reported {claim.energy_kwh:.4g} kWh (boundary: {boundary})"
-    if claim.runs > 1:
-        said += f" in {claim.runs} runs"
+    title = f"{claim.tool} reported {claim.energy_kwh:.4g} kWh" + (f" in {claim.runs} runs" if claim.runs > 1 else "")
+    said = f"{PurePath(claim.source.path).name}, boundary: {boundary}"
     against = _against(claim, ledger, circular=circular)
-    if not against:
-        notes.warn(f"{said}: the only energy in the inputs; shown for comparison, no figure of this audit rests on it")
+    if not against and not circular:
+        notes.warn(f"{title} ({said}): the only energy in the inputs; no figure of this audit rests on it")
         against = ["nothing else in the inputs tells an energy to compare with"]
     if circular:
         against.append("L2 is the same file's GPU energy: a comparison of the two would prove nothing")
@@ -59,9 +58,9 @@ def _claim(claim: ReportedEnergy, ledger: Ledger, time: RunTime, notes: Notes, *
         against.append(f"it covers {span:.0f} s, this audit's job {time.duration_s:.0f} s")
     return Finding(
         id="reported-energy",
-        title=f"{claim.tool} reported {claim.energy_kwh:.4g} kWh",
+        title=title,
         severity="info",
-        evidence=f"{said}; {'; '.join(against)} ({claim.source.path})",
+        evidence=f"{said}; {'; '.join(against)}",
         advice="Quote the figure with its boundary: a tool's model of CPU and memory is not a reading at the node.",
     )
 
@@ -74,13 +73,19 @@ def _against(claim: ReportedEnergy, ledger: Ledger, *, circular: bool) -> list[s
     if boards is not None and not circular:
         kwh = boards.joules.value / J_PER_KWH
         if claim.gpu_kwh is not None:
-            out.append(f"this audit's L2 (GPU boards) is {kwh:.4g} kWh, {_ratio(claim.gpu_kwh, kwh)} its GPU figure")
+            out.append(
+                f"this audit's L2 (GPU boards) is {kwh:.4g} kWh, {_ratio(claim.gpu_kwh, kwh)} the tool's GPU figure"
+            )
         else:
-            out.append(f"this audit's L2 (GPU boards) is {kwh:.4g} kWh, {_ratio(claim.energy_kwh, kwh)} its total")
+            out.append(
+                f"this audit's L2 (GPU boards) is {kwh:.4g} kWh, {_ratio(claim.energy_kwh, kwh)} the tool's total"
+            )
     node = _node(ledger)
     if node is not None:
         kwh = node.joules.value / J_PER_KWH
-        out.append(f"this audit's {node.level} at the node is {kwh:.4g} kWh, {_ratio(claim.energy_kwh, kwh)} its total")
+        out.append(
+            f"this audit's {node.level} at the node is {kwh:.4g} kWh, {_ratio(claim.energy_kwh, kwh)} the tool's total"
+        )
     return out
 
 

@@ -20,7 +20,7 @@ FORMAT = FormatInfo(
     title="Hugging Face Trainer console (also TRL, axolotl)",
     reads="loss and epoch rows, steps from bar or epoch, runtime, rates, batch, parameters, phases of its log lines",
     seen="transformers 4.x, 5.x (quoted numbers), nan and inf, wrapped dicts, 64 ranks, glued progress bars",
-    cannot_tell="the wall clock, unless the Trainer logs at INFO; the number of GPUs; the step where neither bar nor total is printed",
+    cannot_tell="the wall clock (unless the Trainer logs at INFO), the number of GPUs; the step without bar and total",
 )
 
 _START = re.compile(r"\{\s*'(?:loss|eval_loss|train_runtime|grad_norm|train_loss)'\s*:")

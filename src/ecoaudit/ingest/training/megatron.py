@@ -18,7 +18,7 @@ FORMAT = FormatInfo(
     format="megatron",
     kind="training",
     title="Megatron-LM, Megatron-DeepSpeed, GPT-NeoX, Megatron-Bridge consoles",
-    reads="iterations, time an iteration, consumed samples and tokens, loss, TFLOP/s, J and W a GPU (--log-energy), phases",
+    reads="iterations and their time, samples and tokens, loss, TFLOP/s, J and W a GPU (--log-energy), phases",
     seen="2019 to 2026: ms and s units, rank prefixes, Megatron-DeepSpeed tgs, NeoX MFU and HFU, Primus averages",
     cannot_tell="the time zone; the clock before 2024-03; tokens unless the sequence length is printed",
 )
