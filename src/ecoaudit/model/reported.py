@@ -4,8 +4,6 @@ Two tellers: tools that report an energy of their own (CodeCarbon), and training
 (Megatron-LM's `--log-energy`, NVML's counter averaged over the ranks).
 """
 
-from pathlib import PurePath
-
 import numpy as np
 
 from ecoaudit.ingest.records import ReportedEnergy, RunLogs, TrainingLog
@@ -35,7 +33,7 @@ def reported_energy(
             for text in claim.quality.warnings:
                 notes.warn(text)
             if claim.quality.bad_lines:
-                notes.warn(f"{PurePath(claim.source.path).name}: {claim.quality.bad_lines} lines could not be read")
+                notes.warn(f"{_name(claim)}: {claim.quality.bad_lines} lines could not be read")
     found = [_claim(claim, ledger, time, notes, circular=claim.source.path in own) for claim in logs.reported]
     logged = _logged(training, ledger, cuts, notes) if training is not None else None
     return [*found, logged] if logged is not None else found
@@ -46,7 +44,7 @@ def _claim(claim: ReportedEnergy, ledger: Ledger, time: RunTime, notes: Notes, *
     split = ", ".join(f"{name} {kwh:.4g}" for name, kwh in parts if kwh is not None)
     boundary = f"its own model of the machine{f': {split} kWh' if split else ''}"
     title = f"{claim.tool} reported {claim.energy_kwh:.4g} kWh" + (f" in {claim.runs} runs" if claim.runs > 1 else "")
-    said = f"{PurePath(claim.source.path).name}, boundary: {boundary}"
+    said = f"{_name(claim)}, boundary: {boundary}"
     against = _against(claim, ledger, circular=circular)
     if not against and not circular:
         notes.warn(f"{title} ({said}): the only energy in the inputs; no figure of this audit rests on it")
@@ -87,6 +85,11 @@ def _against(claim: ReportedEnergy, ledger: Ledger, *, circular: bool) -> list[s
             f"this audit's {node.level} at the node is {kwh:.4g} kWh, {_ratio(claim.energy_kwh, kwh)} the tool's total"
         )
     return out
+
+
+def _name(claim: ReportedEnergy) -> str:
+    """Return the file's name without its folder: reports are published."""
+    return claim.source.path.replace("\\", "/").rpartition("/")[2]
 
 
 def _node(ledger: Ledger) -> Figure | None:
