@@ -2,12 +2,18 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+BROWSER_FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,6 +48,18 @@ def missing(reason: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{reason}, and CI must have it")
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def browser(require_tool: Callable[[str], str]) -> Iterator[Any]:
+    """Debian's Chromium, one for all tests: Playwright's synchronous interface can be entered once a process."""
+    from playwright.sync_api import sync_playwright
+
+    path = require_tool("chromium")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS)
+        yield running
+        running.close()
 
 
 @pytest.fixture

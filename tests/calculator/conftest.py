@@ -9,11 +9,6 @@ import pytest
 from ecoaudit.calculator.build import site
 from ecoaudit.reference import load
 
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -22,18 +17,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, content in site(load()).items():
         (folder / name).write_bytes(content)
     return folder
-
-
-@pytest.fixture(scope="session")
-def browser(require_tool: Callable[[str], str]) -> Iterator[Any]:
-    """One browser for all tests of the page."""
-    from playwright.sync_api import sync_playwright
-
-    path = require_tool("chromium")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

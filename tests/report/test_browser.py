@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,6 @@ from report import examples
 pytestmark = pytest.mark.browser
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "report-npm"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 NAMES = sorted(examples.pairs())
 
 
@@ -35,17 +26,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         history = examples.llm_history() if name == "llm" else []
         paths[name].write_text(html.render(audit, verdict, history=history), encoding="utf-8")
     return paths
-
-
-@pytest.fixture(scope="module")
-def browser(require_tool: Callable[[str], str]) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    chromium = require_tool("chromium")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
