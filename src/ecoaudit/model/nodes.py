@@ -66,16 +66,23 @@ class NodeReading:
 def streams(telemetry: Sequence[Telemetry], notes: Notes) -> tuple[Stream, ...]:
     """Group files by node, sort them by time and drop what two files of one node both hold.
 
-    Files without a host name are one node when they hold the same GPUs at different times, else several.
+    Files without a host name belong to the node whose boards' UUIDs they share; without UUIDs they are one node if they
+    hold the same GPUs at different times, else several.
     """
     groups: dict[tuple[str, int], list[Telemetry]] = {}
     anonymous = 0
+    hosts = {uuid: f.host for f in telemetry if f.host is not None for uuid in _uuids(f)}
     for file in sorted((f for f in telemetry if f.time_s.size), key=lambda f: float(f.time_s[0])):
+        named = next((hosts[uuid] for uuid in _uuids(file) if uuid in hosts), None)
+        if file.host is None and named is not None:
+            groups.setdefault((named, 0), []).append(file)
+            continue
         if file.host is not None:
             groups.setdefault((file.host, 0), []).append(file)
             continue
         for key, files in groups.items():
-            if key[0] == "" and _ids(files[-1]) == _ids(file) and float(files[-1].time_s[-1]) <= float(file.time_s[0]):
+            after = _ids(files[-1]) == _ids(file) and float(files[-1].time_s[-1]) <= float(file.time_s[0])
+            if key[0] == "" and (after or _uuids(files[-1]) & _uuids(file)):
                 files.append(file)
                 break
         else:
@@ -88,6 +95,10 @@ def streams(telemetry: Sequence[Telemetry], notes: Notes) -> tuple[Stream, ...]:
         label = f"node {number}"
         found.append(Stream(label, host or None, _without_overlap(files, label, notes)))
     return tuple(found)
+
+
+def _uuids(file: Telemetry) -> set[str]:
+    return {gpu.uuid for gpu in file.gpus if gpu.uuid}
 
 
 def _ids(file: Telemetry) -> tuple[object, ...]:

@@ -14,6 +14,10 @@ from ecoaudit.model.notes import Notes
 
 LEFT_OUT = 0.05
 """Idle or foreign time at the ends above this share of a recording is worth a warning."""
+SAME_ENERGY = 0.05
+"""Two stretches whose energies differ by less cannot be told apart by energy."""
+PLACES, MOST_PLACES = 512, 65_536
+"""Places tried for a run without a clock."""
 ACTIVE_SHARE = 0.25
 """Boards together below this share of their own highest power are idle."""
 
@@ -169,12 +173,17 @@ def _placed(found: Sequence[Stream], job: Span, training: TrainingLog, notes: No
     if train:
         return Span(train[0].start_s, train[-1].end_s, "phase events in the telemetry")
     runtime = training.runtime_s
-    if runtime is None or runtime >= (1 - LEFT_OUT) * job.duration_s or not found:
+    if not runtime or runtime >= (1 - LEFT_OUT) * job.duration_s or not found:
         return None
-    start = _busiest(found[0], job, runtime)
+    start, alone = _busiest(found[0], job, runtime)
     notes.warn(
         f"the training log has no clock: its {runtime:.0f} s are placed where the GPUs drew most ({iso(start)} on)"
     )
+    if not alone:
+        notes.warn(
+            "the GPUs drew as much elsewhere in the recording: which of these times was this run is not known; their "
+            f"energies differ by less than {SAME_ENERGY:.0%}"
+        )
     return Span(start, start + runtime, "run time in the training log, placed where the GPUs drew most")
 
 
@@ -185,19 +194,36 @@ def _mean_power(file: Telemetry) -> FloatArray:
     return total
 
 
-def _busiest(stream: Stream, job: Span, runtime_s: float) -> float:
-    """Return the start of the stretch of `runtime_s` in which the first node's boards took the most energy."""
+def _busiest(stream: Stream, job: Span, runtime_s: float) -> tuple[float, bool]:
+    """Return the start of the stretch of `runtime_s` in which the first node's boards took the most energy.
+
+    Beside it, whether no other stretch that does not meet this one took nearly as much. A coarse search, a quarter of
+    the stretch apart at most, is followed by a fine one.
+    """
     first = stream.files[0]
     files = [file for file in stream.files if file.gpus == first.gpus]
     times = np.concatenate([file.time_s for file in files])
     power = np.concatenate([_mean_power(file) for file in files])
-    starts = np.linspace(job.start_s, job.end_s - runtime_s, 512)
+    last = job.end_s - runtime_s
+    count = int(min(MOST_PLACES, max(PLACES, 4.0 * job.duration_s / runtime_s)))
+    coarse = np.linspace(job.start_s, last, count)
+    energy = _energies(coarse, runtime_s, times, power)
+    best = float(coarse[int(np.argmax(energy))])
+    others = energy[np.abs(coarse - best) >= runtime_s]
+    alone = not others.size or float(others.max()) < (1.0 - SAME_ENERGY) * float(energy.max())
+    near = (last - job.start_s) / (count - 1)
+    fine = np.linspace(max(job.start_s, best - near), min(last, best + near), PLACES)
+    return float(fine[int(np.argmax(_energies(fine, runtime_s, times, power)))]), alone
+
+
+def _energies(starts: FloatArray, runtime_s: float, times: FloatArray, power: FloatArray) -> FloatArray:
+    """Return the energy of the stretch of `runtime_s` from each of `starts`, shape (starts,)."""
     edges = np.unique(np.concatenate((starts, starts + runtime_s)))
     t0, t1 = times[:-1], times[1:]
     parts = split(edges, t0, t1, trapezoid_j(t0, t1, power[:-1], power[1:]), power[:-1], power[1:])
     before = np.concatenate(([0.0], np.cumsum(parts)))
-    energy = before[np.searchsorted(edges, starts + runtime_s)] - before[np.searchsorted(edges, starts)]
-    return float(starts[int(np.argmax(energy))])
+    energy: FloatArray = before[np.searchsorted(edges, starts + runtime_s)] - before[np.searchsorted(edges, starts)]
+    return energy
 
 
 def idle_ends(found: Sequence[Stream], job: Span) -> tuple[float, float]:
