@@ -10,6 +10,7 @@ from ecoaudit.ingest.files import LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import Clock, FloatArray, GpuInfo, ReadOptions, Source, Telemetry
 from ecoaudit.ingest.telemetry.frame import Readings, frame
+from ecoaudit.ingest.telemetry.plausible import board_power, warn_of_holes
 from ecoaudit.ingest.values import localise
 
 
@@ -35,6 +36,9 @@ def telemetry(
             clock = "utc"
         else:
             account.warn("times have no zone and are taken as UTC; name the zone with --timezone")
+    power_w = board_power(np.array(readings.power_w), account)
+    warn_of_holes(power_w, account, np.array(readings.energy_j))
+    readings.power_w = power_w.tolist()
     table = frame(readings, same_tick_s=same_tick_s)
     if np.isnan(table.power_w).all() and table.energy_j is None:
         account.warn("the log has neither power nor energy readings")

@@ -14,6 +14,7 @@ from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, clean
 from ecoaudit.ingest.records import FormatInfo, GpuInfo, ReadOptions, Source, Telemetry
 from ecoaudit.ingest.telemetry.frame import Readings, frame, gpus_a_tick, turns
+from ecoaudit.ingest.telemetry.plausible import board_power, warn_of_holes
 
 FORMAT = FormatInfo(
     format="nvidia_smi_csv",
@@ -253,6 +254,9 @@ def _telemetry(
         readings.time_s = values.localise(local, options.zone).tolist()
         if options.zone is None:
             account.warn("times have no zone and are taken as UTC; name the zone with --timezone")
+    power_w = board_power(np.array(readings.power_w), account)
+    warn_of_holes(power_w, account)
+    readings.power_w = power_w.tolist()
     table = frame(readings)
     field: Literal["average", "instant", "unspecified"] = "unspecified"
     for name, meaning in _POWER_COLUMNS:

@@ -13,6 +13,7 @@ from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import FormatInfo, GpuInfo, ReadOptions, Record, Source, Telemetry
 from ecoaudit.ingest.telemetry.frame import Readings, frame
+from ecoaudit.ingest.telemetry.plausible import board_power
 from ecoaudit.ingest.training.scalars import Row, training_log
 from ecoaudit.ingest.values import clock_s, epoch, real
 
@@ -123,6 +124,7 @@ def _telemetry(file: LogFile, account: Account, found: dict[tuple[float, int], d
     for (time_s, gpu), values in sorted(found.items()):
         power, util = (values.get(k, math.nan) for k in ("power_usage_watts", "utilization_percentage"))
         readings.add(time_s, gpu, power, util)
+    readings.power_w = board_power(np.array(readings.power_w), account).tolist()
     table = frame(readings)
     account.warn("MLflow logs every GPU of the node, other jobs' too")
     return Telemetry(

@@ -13,6 +13,7 @@ from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import FormatInfo, GpuInfo, ReadOptions, Record, Source, Telemetry
 from ecoaudit.ingest.telemetry.frame import Readings, frame
+from ecoaudit.ingest.telemetry.plausible import board_power
 from ecoaudit.ingest.training.scalars import Row, training_log
 from ecoaudit.ingest.training.steps import Steps
 
@@ -131,6 +132,7 @@ def _system(time_s: float, gpus: list[tuple[re.Match[str], Any]], readings: Read
 
 
 def _telemetry(file: LogFile, account: Account, readings: Readings, limits: dict[int, float]) -> Telemetry:
+    readings.power_w = board_power(np.array(readings.power_w), account).tolist()
     table = frame(readings)
     interval = float(np.median(np.diff(table.time_s))) if len(table.time_s) > 1 else None
     account.warn("W&B logs every GPU of the node, other jobs' too; its rows are means over the interval")
