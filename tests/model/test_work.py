@@ -208,3 +208,12 @@ def test_published_flops_follow_from_samples_and_shape(result: Throughput) -> No
 )
 def test_number_formats_as_logs_name_them(text: str | None, name: str | None) -> None:
     assert number_format(text) == name
+
+
+def test_a_logged_shape_leaves_nothing_to_guess() -> None:
+    log = training(params=8e9, tokens=1e9, sequence_length=4096, layers=32, hidden_size=4096)
+    work = count_work(log, 8)
+    assert work.flops is not None
+    assert work.flops.value == pytest.approx(1e9 * (6 * 8e9 + 6 * 32 * 4096 * 4096))
+    assert work.flops.interval() == (work.flops.value, work.flops.value)
+    assert "as logged" in work.source

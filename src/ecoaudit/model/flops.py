@@ -84,6 +84,10 @@ def count_work(training: TrainingLog, gpu_count: int | None, stated: StatedModel
     if training.flops and training.flops_kind == "model":
         return Work(tokens, exact(training.flops), f"counted by {training.framework}")
     if training.params and tokens:
+        if training.layers and training.hidden_size and training.sequence_length:
+            logged = Architecture(training.params, training.layers, training.hidden_size, training.sequence_length)
+            source = "6N + 6Lhs per token, L and h as logged"
+            return Work(tokens, exact(tokens * logged.flops_per_token()), source)
         return _from_parameters(training.params, training.sequence_length, tokens, lora=False)
     rate, steps = training.tflops_per_gpu, training.steps
     if rate and gpu_count and steps is not None and np.isfinite(steps.duration_s).any():
