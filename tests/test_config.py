@@ -90,3 +90,25 @@ def test_one_question_has_one_answer(tmp_path: Path, ways: tuple[str, str]) -> N
     path.write_text("\n".join(ways), encoding="utf-8")
     with pytest.raises(EcoauditError, match="give one"):
         load(path)
+
+
+def test_numbers_with_an_exponent_need_no_point(tmp_path: Path) -> None:
+    path = tmp_path / "ecoaudit.yml"
+    path.write_text("host_power_w: 2e3\nbudgets: [{metric: energy_kwh, max: 1e4}]\n", encoding="utf-8")
+    config = load(path)
+    assert (config.host_power_w, config.budgets[0].max) == (2000.0, 10000.0)
+
+
+@pytest.mark.parametrize("text", ["price_per_gpu_hour: .inf", "host_power_w: .inf", "network_power_w: .nan"])
+def test_no_figure_is_infinite(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "ecoaudit.yml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(EcoauditError):
+        load(path)
+
+
+def test_a_file_nested_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ecoaudit.yml"
+    path.write_text("[" * 20000, encoding="utf-8")
+    with pytest.raises(EcoauditError, match=r"nested too deeply|not valid YAML"):
+        load(path)

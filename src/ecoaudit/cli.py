@@ -1,5 +1,6 @@
 """The command line: parses, calls, prints; nothing else. Heavy imports happen inside the commands."""
 
+import io
 import json
 import os
 import sys
@@ -14,6 +15,8 @@ from ecoaudit.config import Config
 from ecoaudit.errors import EcoauditError
 
 BAD_INPUT = 2
+INTERRUPTED = 130
+PIPE_CLOSED = 141
 
 _PLACE = frozenset({"region", "zone", "intensity_g_per_kwh"})
 _INTENSITY = frozenset({"intensity_g_per_kwh", "intensity_series", "grid_provider"})
@@ -58,20 +61,48 @@ def main(ctx: click.Context, debug: bool) -> None:
 
 
 def run(argv: list[str]) -> int:
-    """Run the command line on `argv`; returns the exit code, prints errors as one line on stderr."""
+    """Run the command line on `argv`; returns the exit code, prints an error as one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without our characters shows others, it does not fail
     try:
-        result = main.main(args=argv, prog_name="ecoaudit", standalone_mode=False)
-    except click.ClickException as error:
+        # Not main.main(): it would turn a closed pipe into exit code 1, which says that a budget failed.
+        with main.make_context("ecoaudit", list(argv)) as context:
+            result = main.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has what it wanted; nothing more can be printed, not even by the interpreter at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return BAD_INPUT
-    except click.Abort:
-        return 130
-    except EcoauditError as error:
-        if "--debug" in argv:
+    except Exception as error:  # the outermost edge: a fault of ours must not exit with 1, "a budget failed"
+        if "--debug" in argv and not isinstance(error, click.ClickException):
             raise
-        print(f"ecoaudit: {error.line()}", file=sys.stderr)
-        return error.exit_code
+        print(f"ecoaudit: {_one_line(error)}", file=sys.stderr)
+        return BAD_INPUT
     return result if isinstance(result, int) else 0
+
+
+def _one_line(error: Exception) -> str:
+    """Return what a person needs to know of `error` as one line."""
+    match error:
+        case EcoauditError():
+            return error.line()
+        case click.ClickException():
+            context = error.ctx if isinstance(error, click.UsageError) else None
+            text = " ".join(error.format_message().split()).rstrip(".")
+            return f"{text}; see `{context.command_path if context else 'ecoaudit'} --help`"
+        case OSError():
+            return f"{error.filename or 'output'}: {error.strerror or error}"
+        case _:
+            what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            return f"a fault of ecoaudit itself ({what}); please report it with what --debug prints"
 
 
 def _site_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,8 +13,10 @@ from ecoaudit.quantity import Boundary
 
 _EXPONENT = re.compile(r"\d+(\.\d*)?[eE]\+?\d+")
 
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+_LARGEST = 1e15  # what is above it, infinity too, is a slip of the pen
+
+Positive = Annotated[float, msgspec.Meta(gt=0, le=_LARGEST)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0, le=_LARGEST)]
 PueValue = Annotated[float, msgspec.Meta(ge=1, le=4)]
 
 Metric = Literal["carbon_kg", "energy_kwh", "cost_usd", "j_per_token", "j_per_sample", "mean_power_w", "workload"]
@@ -108,20 +110,24 @@ def parse(data: Any, *, where: str) -> Config:
     model = data.get("model")
     if isinstance(model, dict):
         _check_keys(model, ModelShape, f"{where}: model")
-        data = {**data, "model": {key: _number(value) for key, value in model.items()}}
     budgets = data.get("budgets")
     if isinstance(budgets, list):
         for number, budget in enumerate(budgets, 1):
             if isinstance(budget, dict):
                 _check_keys(budget, Budget, f"{where}: budgets[{number}]")
+    data = _numbers(data)
     try:
         return msgspec.convert(data, Config)
     except (msgspec.ValidationError, ValueError) as error:
         raise EcoauditError(str(error), where=where, fix="see docs/configuration.md") from error
 
 
-def _number(value: Any) -> Any:
-    """Return the number in a text such as 7e9, which YAML 1.1 takes for a word for want of a point."""
+def _numbers(value: Any) -> Any:
+    """Return `value` with texts such as 7e9, which YAML 1.1 takes for words for want of a point, as numbers."""
+    if isinstance(value, dict):
+        return {key: _numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_numbers(inner) for inner in value]
     return float(value) if isinstance(value, str) and _EXPONENT.fullmatch(value) else value
 
 
@@ -133,6 +139,8 @@ def load(path: Path) -> Config:
         raise EcoauditError(f"cannot read the configuration: {error}", where=str(path)) from error
     try:
         data = yaml.safe_load(text)
+    except RecursionError as error:
+        raise EcoauditError("nested too deeply", where=str(path)) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)

@@ -80,3 +80,62 @@ def test_compare_with_something_that_is_no_audit(tmp_path: Path, content: str) -
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     result = run("--debug", "audit", str(tmp_path / "gone.jsonl"), cwd=tmp_path)
     assert "Traceback" in result.stderr
+
+
+def test_a_closed_pipe_is_not_a_failed_budget(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "ecoaudit", "formats"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(30) == 141
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "ecoaudit", "formats"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert_one_line(result, "No space left")
+
+
+def test_a_terminal_without_our_characters_gets_others(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "ecoaudit", "audit", TELEMETRY, "-o", str(tmp_path / "out")],
+        capture_output=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
+        env={"PYTHONIOENCODING": "latin-1", "PATH": "/usr/bin:/bin"},
+    )
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("option", ["--intensity", "--network-power-w", "--price"])
+def test_infinity_is_no_figure(tmp_path: Path, option: str) -> None:
+    assert_one_line(run("audit", TELEMETRY, option, "inf", cwd=tmp_path), "command line")
+
+
+def test_a_usage_error_is_one_line_too(tmp_path: Path) -> None:
+    assert_one_line(run("audit", cwd=tmp_path), "Missing argument", "ecoaudit audit --help")
+    assert_one_line(run("adit", cwd=tmp_path), "adit")
+
+
+def test_a_fault_of_the_program_does_not_look_like_a_failed_budget(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ecoaudit import cli, ingest
+
+    def fault() -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(ingest, "formats", fault)
+    assert cli.run(["formats"]) == 2
+    assert "a fault of ecoaudit itself (ZeroDivisionError" in capsys.readouterr().err

@@ -135,3 +135,11 @@ def test_an_audit_against_itself_never_changes() -> None:
     assert verdict.outcome == Outcome.PASS
     assert all(d.percent == 0 for d in verdict.deltas)
     assert msgspec.json.decode(msgspec.json.encode(verdict))["outcome"] == "pass"
+
+
+@pytest.mark.parametrize("kwh", [0.0, 1e300])
+def test_impossible_figures_are_not_compared(kwh: float) -> None:
+    """A base of nothing or of more than the world uses gives no percentage, only its reason."""
+    comparison = compare(l3_audit(), l3_audit(facility_kwh=kwh))
+    assert not comparison.deltas
+    assert "no possible figure of the base run" in comparison.not_comparable[0]

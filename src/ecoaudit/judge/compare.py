@@ -10,7 +10,7 @@ from ecoaudit.config import Metric
 from ecoaudit.judge import noise
 from ecoaudit.judge.figures import LABELS, UNITS
 from ecoaudit.judge.verdict import Delta
-from ecoaudit.model.audit import Audit, LevelName
+from ecoaudit.model.audit import Audit, LevelEnergy, LevelName, Levels
 from ecoaudit.quantity import Boundary, Quantity
 
 # From the best common ground to the weakest.
@@ -22,6 +22,10 @@ _GROUNDS: tuple[tuple[LevelName, Boundary], ...] = (
     ("L2", Boundary.GPU),
     ("L1", Boundary.GPU),
 )
+
+
+_SMALLEST, _LARGEST = 0.0, 1e15
+"""Bounds of a figure that can be compared, in any of the units here; the world uses 3e13 kWh a year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +66,36 @@ def _reasons_not_comparable(head: Audit, base: Audit) -> list[str]:
     if head.project != base.project:
         reasons.append(f"other project: {base.project or 'none'} against {head.project or 'none'}")
     models = [sorted({g.model for g in a.hardware.gpus}) for a in (base, head)]
+    reasons += [
+        f"{name} is no possible figure of the {which} run: {value:g}"
+        for which, audit in (("base", base), ("head", head))
+        for name, value in _figures(audit)
+        if not _SMALLEST < value < _LARGEST
+    ]
     if models[0] != models[1]:
         reasons.append(
             f"other hardware: {', '.join(models[0]) or 'unknown'} against {', '.join(models[1]) or 'unknown'}"
         )
     return reasons
+
+
+def _figures(audit: Audit) -> list[tuple[str, float]]:
+    """Return the figures that are divided by one another, with their names; 0 is a run that did nothing."""
+    levels = audit.energy.levels
+    found = [(f"energy ({name})", level.gpu or level.node) for name, level in _named(levels) if level]
+    found += [
+        ("grid intensity", audit.carbon.intensity),
+        ("energy per token", audit.efficiency.j_per_token),
+        ("energy per sample", audit.efficiency.j_per_sample),
+        ("GPU-hours", audit.cost.gpu_hours),
+    ]
+    if audit.energy.headline:
+        found.append(("energy", audit.energy.headline.value))
+    return [(name, quantity.value) for name, quantity in found if quantity is not None]
+
+
+def _named(levels: Levels) -> tuple[tuple[str, LevelEnergy | None], ...]:
+    return ("L1", levels.L1), ("L2", levels.L2), ("L3", levels.L3)
 
 
 def _common_ground(head: Audit, base: Audit) -> tuple[LevelName, Boundary] | None:
