@@ -1,6 +1,8 @@
 """What the user may name, and the one clear line when it cannot be read."""
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,6 +72,47 @@ def test_a_folder_without_a_log_is_an_error(write: Write, tmp_path: Path) -> Non
     write("logs/README.md", "# notes\n")
     with pytest.raises(EcoauditError, match="no log found among 1 files"):
         ingest.read([str(tmp_path / "logs")])
+
+
+@pytest.mark.parametrize("below", ["secret", "."])
+def test_a_folder_that_cannot_be_read_is_an_error_not_an_empty_one(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, below: str
+) -> None:
+    write("logs/a.csv", CSV)
+    write("logs/secret/b.csv", CSV)
+    barred = tmp_path / "logs" / below
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:  # permissions do not bind a superuser, who may run the tests
+        if Path(path) == barred:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(EcoauditError, match="cannot read the folder: Permission denied") as error:
+        ingest.read([str(tmp_path / "logs")])
+    assert error.value.where == str(barred)
+
+
+def test_a_file_in_a_folder_that_bars_the_look_names_that_folder(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write("secret/a.csv", CSV)
+
+    def refuse(_: Path) -> object:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(EcoauditError, match="cannot read the folder: Permission denied") as error:
+        ingest.read([path])
+    assert error.value.where == str(tmp_path / "secret")
+
+
+def test_folders_that_hold_no_logs_of_the_run_are_not_entered(write: Write, tmp_path: Path) -> None:
+    write("logs/a.csv", CSV)
+    for folder in (".git", ".cache", "__pycache__", "venv"):
+        write(f"logs/{folder}/b.csv", CSV.replace("22.89", "30.00"))
+    assert len(ingest.read([str(tmp_path / "logs")]).telemetry) == 1
 
 
 def test_globs_take_every_match_and_a_file_named_twice_is_read_once(write: Write, tmp_path: Path) -> None:

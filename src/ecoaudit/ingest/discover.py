@@ -1,9 +1,12 @@
 """From what the user named (files, folders, globs, URLs) to the list of files to read."""
 
 import glob
+import os
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from ecoaudit.errors import EcoauditError
 
@@ -39,9 +42,10 @@ def _expand(text: str) -> Iterable[Found]:
     if "://" in text:
         return [Found(text, named=True)]
     path = Path(text).expanduser()
-    if path.is_file():
+    mode = _mode(path)
+    if stat.S_ISREG(mode):
         return [Found(str(path), named=True)]
-    if path.is_dir():
+    if stat.S_ISDIR(mode):
         inside = _walk(path)
         if not inside:
             raise EcoauditError("the folder is empty", where=text, fix="name the folder that holds the logs")
@@ -53,22 +57,47 @@ def _expand(text: str) -> Iterable[Found]:
         out: list[Found] = []
         for match in matches:
             inner = Path(match)
-            out += [Found(p, named=False) for p in (_walk(inner) if inner.is_dir() else [match])]
+            out += [Found(p, named=False) for p in (_walk(inner) if stat.S_ISDIR(_mode(inner)) else [match])]
         return out
-    if path.exists():
+    if mode:
         raise EcoauditError("this is neither a file nor a folder", where=text)
     raise EcoauditError("no such file or folder", where=text, fix="check the path; quote globs")
 
 
 def _walk(folder: Path) -> list[str]:
-    """Return the files below a folder in a natural order (node_2 before node_10); hidden files are left out."""
+    """Return the files below a folder in a natural order (node_2 before node_10); hidden files are left out.
+
+    Raises `EcoauditError` for a folder that cannot be read: an audit of the rest would pass for the whole run's.
+    """
+
+    def refuse(error: OSError) -> NoReturn:
+        raise _unreadable(error, error.filename or folder)
+
     inside = []
-    for path in folder.rglob("*"):
-        parts = path.relative_to(folder).parts
-        if any(part in _SKIPPED_FOLDERS or part.startswith(".") for part in parts) or not path.is_file():
-            continue
-        inside.append(path)
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if name not in _SKIPPED_FOLDERS and not name.startswith(".")]
+        inside += [
+            path for name in names if not name.startswith(".") and stat.S_ISREG(_mode(path := Path(parent, name)))
+        ]
     return [str(p) for p in sorted(inside, key=lambda p: _natural(str(p)))]
+
+
+def _mode(path: Path) -> int:
+    """Return the mode of what `path` names, 0 for nothing; raises `EcoauditError` where the folder bars the look."""
+    try:
+        return path.stat().st_mode
+    except PermissionError as error:
+        raise _unreadable(error, path.parent) from error
+    except (OSError, ValueError):
+        return 0
+
+
+def _unreadable(error: OSError, folder: str | Path) -> EcoauditError:
+    return EcoauditError(
+        f"cannot read the folder: {error.strerror or error}",
+        where=str(folder),
+        fix="give access to it, or name the files to read",
+    )
 
 
 def _natural(text: str) -> list[tuple[int, int, str]]:
