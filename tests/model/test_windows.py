@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecoaudit.errors import EcoauditError
-from ecoaudit.ingest.records import Phase
+from ecoaudit.ingest.records import Phase, TrainingLog
 from ecoaudit.model.audit import Audit
 from model.runs import START, audit, constant, described, meter, mlperf_result, telemetry, training
 
@@ -189,3 +189,37 @@ def test_the_timeline_holds_the_energy_of_the_job() -> None:
         found.energy.levels.L2.gpu.value * 3.6e6, rel=1e-3
     )
     assert [p.phase for p in (points[0], points[-1])] == ["train", "eval"]
+
+
+TELEMETRY = np.arange(0.0, 601.0)
+WORK = {"tokens": 6e6, "samples": 6e3, "step_count": 600, "flops": 6e15, "flops_kind": "model"}
+
+
+@pytest.mark.parametrize(
+    ("log", "why"),
+    [
+        (training(None, None, runtime_s=9060.0, **WORK), "9,060 s of work"),
+        (training(-86400.0, -80760.0, **WORK), "do not meet"),
+        (training(0.0, 1200.0, **WORK), "1,200 s of work"),
+        (training(-300.0, 300.0, **WORK), "lie outside the recording"),
+        (training(0.0, 600.0, world_size=16, **WORK), "16 GPUs"),
+    ],
+)
+def test_work_of_a_longer_another_or_a_larger_run_is_not_divided_by_this_energy(log: TrainingLog, why: str) -> None:
+    found = audit(telemetry=[telemetry([constant(500.0)] * 2, TELEMETRY)], training=[log])
+    per_work = found.efficiency
+    assert per_work.j_per_token is per_work.j_per_sample is per_work.j_per_step is per_work.pj_per_flop is None
+    assert found.training.mfu is found.training.tokens_per_s is found.training.samples_per_s is None
+    assert found.carbon.sci is None
+    for key in ("efficiency.j_per_token", "efficiency.j_per_step", "efficiency.pj_per_flop", "training.mfu"):
+        assert why in found.quality.unknown[key]
+    assert any(why in text for text in found.quality.warnings)
+    assert found.energy.levels.L2 and found.energy.levels.L2.gpu
+    assert found.energy.levels.L2.gpu.value == pytest.approx(2 * 500.0 * 600 / 3.6e6)
+
+
+def test_a_log_a_little_longer_than_its_recording_is_still_divided() -> None:
+    log = training(-5.0, 605.0, world_size=2, **WORK)
+    found = audit(telemetry=[telemetry([constant(500.0)] * 2, TELEMETRY)], training=[log])
+    assert found.efficiency.j_per_step is not None
+    assert found.efficiency.j_per_step.value == pytest.approx(2 * 500.0 * 600 / 600)

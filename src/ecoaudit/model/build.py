@@ -1,6 +1,5 @@
 """Logs in, audit out: the one place that knows in which order the parts of the model are asked. Pure."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +12,7 @@ from ecoaudit.model.carbon import NO_ENERGY, NO_GRID, Intensity, carbon, embodie
 from ecoaudit.model.clock import iso
 from ecoaudit.model.cost import Bill, bill
 from ecoaudit.model.drivers import drivers
-from ecoaudit.model.efficiency import Reference, efficiency, find_reference, hfu, mfu
+from ecoaudit.model.efficiency import Reference, efficiency, find_reference
 from ecoaudit.model.facts import RunFacts
 from ecoaudit.model.findings import findings
 from ecoaudit.model.flops import Work, count_work, workload_of
@@ -22,6 +21,7 @@ from ecoaudit.model.hardware import System, describe_system
 from ecoaudit.model.inputs import Identity, ModelOptions, Site, Tables
 from ecoaudit.model.levels import PUE_BASIS, Ledger, pue_factor, residual
 from ecoaudit.model.marks import marked_training, note_incidents
+from ecoaudit.model.match import mismatch
 from ecoaudit.model.meters import NodeMeters, node_meters, own_meters
 from ecoaudit.model.network import network
 from ecoaudit.model.nodes import (
@@ -40,14 +40,15 @@ from ecoaudit.model.reported import reported_energy
 from ecoaudit.model.throughput import find_throughput
 from ecoaudit.model.timeline import Cuts, cut, timeline
 from ecoaudit.model.training import combine, filled, restated
+from ecoaudit.model.training_figures import training_figures
 from ecoaudit.model.utilisation import by_utilisation, same_system, seen
-from ecoaudit.model.windows import RunTime, run_time
-from ecoaudit.quantity import Basis, Boundary, Quantity
+from ecoaudit.model.windows import RunTime, recorded_span, run_time
+from ecoaudit.quantity import Boundary
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """The run's logs after grouping, placing and integrating."""
+    """The run's logs after grouping, placing and integrating; `mismatch` is why the log's work is not the recording's."""
 
     found: tuple[Stream, ...]
     training: TrainingLog | None
@@ -57,6 +58,7 @@ class _Read:
     nodes: tuple[NodeReading, ...]
     gpus: tuple[GpuReading, ...]
     power_field: str
+    mismatch: str | None
 
     @property
     def edges(self) -> FloatArray:
@@ -111,11 +113,12 @@ def build_audit(
     gpu_hours = read.system.gpu_count * duration_s / 3600.0 if read.system.gpu_count and duration_s else None
     stated = options.model
     work = count_work(read.training, read.system.gpu_count, stated) if read.training else None
+    divisible = read.training if read.mismatch is None else None
     grid = intensity(site, read.edges, _central_by_segment(ledger) if read.cuts else None, notes)
     if grid is None:
         notes.warn(f"carbon is not known: {NO_GRID}")
     making = embodied(read.system, gpu_hours, notes)
-    carbon_found = carbon(headline, grid, making, site, functional_unit(work, read.training), notes)
+    carbon_found = carbon(headline, grid, making, site, functional_unit(work if divisible else None, divisible), notes)
     invoice = bill(site, gpu_hours, notes)
     inside = ledger.best_inside(in_training)
     reference = find_reference(
@@ -131,7 +134,7 @@ def build_audit(
         project=identity.project,
         run=_run(identity, read),
         hardware=read.system.hardware(),
-        training=_training(read, work, notes),
+        training=training_figures(read.training, work, read.time, read.system, read.mismatch, notes),
         windows=read.time.windows(),
         energy=a.Energy(
             levels=ledger.levels(),
@@ -146,10 +149,10 @@ def build_audit(
         carbon=carbon_found,
         cost=invoice.cost,
         efficiency=structs.replace(
-            efficiency(inside, read.training, work, reference, notes), throughput_reference=fastest
+            efficiency(inside, read.training, work, reference, notes, read.mismatch), throughput_reference=fastest
         ),
         findings=[
-            *_findings(ledger, read, work, reference, grid, invoice),
+            *_findings(ledger, read, work if divisible else None, reference if divisible else None, grid, invoice),
             *reported_energy(logs, ledger, read.cuts, read.time, read.training, notes),
         ],
         timeline=timeline(read.cuts, gpus_j, meters.energy_j if meters else None) if read.cuts else [],
@@ -169,8 +172,12 @@ def _read(
         training = filled(training, marked) if training is not None else marked
     if training is not None:
         training = restated(training, options.model)
+    logged = training
     time, training = run_time(found, logs.meters, training, notes)
     system = describe_system(logs, found, training, options, tables, notes)
+    apart = mismatch(recorded_span(found), logged, training, system.gpu_count) if found else None
+    if apart is not None:
+        notes.warn(f"energy per token, sample and step, MFU and SCI are not known: {apart}")
     steps = [f.interval_s for s in found for f in s.files if f.interval_s]
     cuts = cut(time, max(steps, default=None), at) if time.job is not None else None
     nodes: tuple[NodeReading, ...] = ()
@@ -183,7 +190,9 @@ def _read(
     fields = sorted({f.power_field for s in found for f in s.files})
     if len(fields) > 1:
         notes.warn(f"the logs mix NVML power fields ({', '.join(fields)}): different quantities, added as read")
-    return _Read(found, training, time, system, cuts, nodes, gpus, fields[0] if len(fields) == 1 else "unspecified")
+    return _Read(
+        found, training, time, system, cuts, nodes, gpus, fields[0] if len(fields) == 1 else "unspecified", apart
+    )
 
 
 def _meters(logs: RunLogs, read: _Read, options: ModelOptions, notes: Notes) -> NodeMeters | None:
@@ -226,7 +235,7 @@ def _findings(
             cuts=read.cuts,
             time=read.time,
             gpus=read.gpus,
-            training=read.training,
+            training=read.training if work is not None else None,
             work=work,
             reference=reference,
             intensity=grid.g_per_kwh if grid else None,
@@ -261,44 +270,6 @@ def _run(identity: Identity, read: _Read) -> a.Run:
         started_at=iso(job.start_s) if job else None,
         ended_at=iso(job.end_s) if job else None,
         duration_s=read.time.duration_s,
-    )
-
-
-def _training(read: _Read, work: Work | None, notes: Notes) -> a.Training:
-    log = read.training
-    if log is None or work is None:
-        notes.null("training", "no training log among the inputs")
-        return a.Training()
-    seconds = read.time.training_duration_s or read.time.duration_s
-
-    def rate(count: float | None, unit: str) -> Quantity | None:
-        if not count or not seconds:
-            return None
-        return Quantity.exact(count / seconds, unit, Basis.MEASURED, "training log, over the training window")
-
-    durations: dict[str, float] = {}
-    for phase in read.time.phases:
-        durations[phase.name] = durations.get(phase.name, 0.0) + phase.end_s - phase.start_s
-    counts = Counter(phase.name for phase in read.time.phases)
-    return a.Training(
-        framework=log.framework,
-        benchmark=log.benchmark,
-        steps=log.step_count,
-        samples=log.samples,
-        tokens=work.tokens,
-        params=log.params,
-        flops=work.flops.quantity("FLOP", Basis.MODELLED, work.source) if work.flops else None,
-        mfu=mfu(log, work, read.system, seconds, notes),
-        hfu=hfu(log, read.system, seconds),
-        tokens_per_s=rate(work.tokens, "tokens/s"),
-        samples_per_s=rate(log.samples, "samples/s"),
-        precision=log.precision,
-        sequence_length=log.sequence_length,
-        global_batch_size=log.global_batch_size,
-        status=log.status,
-        rework_steps=log.rework_steps or None,
-        rework_tokens=log.rework_tokens,
-        phases=[a.TrainingPhase(name=n, duration_s=s, count=counts[n]) for n, s in durations.items()],
     )
 
 

@@ -72,11 +72,19 @@ def efficiency(
     work: Work | None,
     reference: Reference | None,
     notes: Notes,
+    mismatch: str | None = None,
 ) -> Efficiency:
-    """Return J per token, sample and step and pJ per FLOP of `figure`, the training window's energy."""
+    """Return J per token, sample and step and pJ per FLOP of `figure`, the training window's energy.
+
+    `mismatch` says why the log's work is not what `figure` was used for: then all of them are null.
+    """
     if figure is None or training is None or work is None:
         notes.null("efficiency", "no training log" if training is None else "no energy of the training window")
         return Efficiency()
+    if mismatch is not None:
+        for key in ("j_per_token", "j_per_sample", "j_per_step", "pj_per_flop", "ratio_to_reference"):
+            notes.null(f"efficiency.{key}", mismatch)
+        return Efficiency(boundary=figure.boundary)
     joules = figure.joules
 
     def per(count: float | None, unit: str, key: str) -> Quantity | None:

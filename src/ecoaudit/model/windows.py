@@ -64,7 +64,7 @@ def run_time(
     found: Sequence[Stream], meters: Sequence[MeterLog], training: TrainingLog | None, notes: Notes
 ) -> tuple[RunTime, TrainingLog | None]:
     """Return the windows and the training log, moved to the telemetry's clock where that was needed."""
-    recorded = _recorded(found, meters)
+    recorded = recorded_span(found, meters)
     if training is not None and recorded is not None and found:
         training = _aligned(training, found, recorded, notes)
     if training is not None and training.benchmark is not None and training.train_start_s is not None:
@@ -99,7 +99,8 @@ def _span(start_s: float | None, end_s: float | None, source: str) -> Span | Non
     return Span(start_s, end_s, source)
 
 
-def _recorded(found: Sequence[Stream], meters: Sequence[MeterLog]) -> Span | None:
+def recorded_span(found: Sequence[Stream], meters: Sequence[MeterLog] = ()) -> Span | None:
+    """Return the time from the first to the last sample, without telemetry what all node meters cover; None without."""
     if found:
         return _span(min(s.start_s for s in found), max(s.end_s for s in found), "telemetry, first to last sample")
     logs = [m for m in meters if m.kind == "node" and m.time_s.size > 1]
