@@ -1,12 +1,16 @@
 """What the user may name, and the one clear line when it cannot be read."""
 
 import errno
+import gzip
 import json
+import lzma
 import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from ecoaudit import ingest
 from ecoaudit.errors import EcoauditError
@@ -57,6 +61,37 @@ def test_no_input_is_an_error() -> None:
 def test_an_unknown_time_zone_is_an_error(write: Write) -> None:
     with pytest.raises(EcoauditError, match="unknown time zone 'Berlin'"):
         ingest.read([write("a.csv", CSV)], timezone="Berlin")
+
+
+NOISE = bytes(range(256)) * 16
+DAMAGED = {
+    "cut.gz": gzip.compress(NOISE)[:10],
+    "cut.zst": zstandard.compress(NOISE)[:20],
+    "corrupt.gz": gzip.compress(CSV.encode() * 50)[:30] + b"zzzzzzzz" + gzip.compress(CSV.encode() * 50)[38:],
+    "cut.xz": lzma.compress(NOISE)[:30],
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_compressed_file_that_holds_nothing_readable_is_called_damaged_not_empty(write: Write, name: str) -> None:
+    path = write(f"logs/{name}", DAMAGED[name])
+    with pytest.raises(EcoauditError, match="a compressed file that is cut or corrupt") as error:
+        ingest.read([path])
+    assert "empty" not in error.value.line()
+
+
+def test_a_cut_compressed_file_that_is_no_log_says_both(write: Write) -> None:
+    whole = zlib.compressobj(wbits=31)
+    cut = whole.compress(b"hello world\nthis is a letter\n") + whole.flush(zlib.Z_SYNC_FLUSH)
+    with pytest.raises(EcoauditError, match=r"cut or corrupt .what could be read is text that begins with 'hello"):
+        ingest.read([write("letter.gz", cut)])
+
+
+def test_a_damaged_file_of_a_folder_is_left_out_with_a_warning(write: Write, tmp_path: Path) -> None:
+    write("logs/a.csv", CSV)
+    write("logs/cut.zst", DAMAGED["cut.zst"])
+    (warning,) = ingest.read([str(tmp_path / "logs")]).warnings
+    assert "cut.zst is left out" in warning and "cut or corrupt" in warning
 
 
 def test_unknown_files_of_a_folder_are_listed_not_read(write: Write, tmp_path: Path) -> None:

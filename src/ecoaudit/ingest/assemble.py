@@ -127,6 +127,8 @@ def _unknown(file: LogFile, found: discover.Found, out: _Collected) -> None:
         raise _not_a_log(file)
     else:
         out.ignored.append(Source(found.path, "unknown"))
+        if file.head.damaged:
+            out.warnings.append(f"{found.path} is left out: it looks like {registry.looks_like(file.head)}")
 
 
 def _not_a_log(file: LogFile) -> EcoauditError:

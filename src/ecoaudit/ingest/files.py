@@ -23,12 +23,16 @@ _DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The first bytes of a file after decompression, as bytes and as text, and its name (a tie-break only)."""
+    """The first bytes of a file after decompression, as bytes and as text, and its name (a tie-break only).
+
+    `damaged` is true where the compressed stream broke off within them.
+    """
 
     raw: bytes
     text: str
     name: str
     complete: bool
+    damaged: bool = False
 
 
 class _Decompressor(Protocol):
@@ -122,7 +126,13 @@ class LogFile:
                 raw, complete = raw[:size], False
                 break
         text = codecs.getincrementaldecoder(_encoding(raw))("replace").decode(raw)
-        return Head(raw=raw, text=text.removeprefix("\ufeff"), name=self.name, complete=complete)
+        return Head(
+            raw=raw,
+            text=text.removeprefix("\ufeff"),
+            name=self.name,
+            complete=complete,
+            damaged=complete and bool(self.warnings),
+        )
 
     def utf8_blocks(self) -> Iterator[bytes]:
         """Yield the content as UTF-8 in blocks, whatever its encoding; no byte-order mark."""

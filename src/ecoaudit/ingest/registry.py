@@ -139,6 +139,13 @@ _BINARY = (
 
 def looks_like(head: Head) -> str:
     """Return in a few words what an unknown file seems to be, for the error message."""
+    if head.damaged:
+        rest = f"what could be read is {_looks_like(head)}" if head.raw else "nothing of it could be read"
+        return f"a compressed file that is cut or corrupt ({rest})"
+    return _looks_like(head)
+
+
+def _looks_like(head: Head) -> str:
     raw, text = head.raw, head.text.lstrip()
     if not raw:
         return "an empty file"
