@@ -67,7 +67,7 @@ EXPECTED: dict[str, tuple[int, int, int | None, int | None, float | None, float 
     "sacct/parsable.txt": (4, 1, None, None, None, None, None),
     "tensorboard/events.out.tfevents.1764000000.host.1.0": (8, 1, 0, 30, 122880, None, None),
     "torchtitan/run.log": (3, 1, 1, 20, 20 * 16 * 4096, 320, 8),
-    "wandb/history.jsonl": (6, 1, 100, 300, None, None, 2),
+    "wandb/history.jsonl": (6, 1, 100, 300, None, None, 1),
     "wandb/wandb-summary.json": (1, 0, None, 90, None, None, None),
     "watts_csv/gpus.csv": (4, 1, None, None, None, None, 2),
     "watts_csv/pdu.csv": (3, 1, None, None, None, None, None),
@@ -186,9 +186,10 @@ def ingest_error() -> type[Exception]:
     return EcoauditError
 
 
-def test_wandb_leaves_out_the_process_copy_of_a_gpu(fixtures: Path) -> None:
+def test_wandb_leaves_out_the_process_copy_and_a_gpu_that_the_process_left_idle(fixtures: Path) -> None:
     one = telemetry(fixtures, "wandb/history.jsonl")
-    assert one.power_w[0].tolist() == [352.0, 60.0]
+    assert one.power_w[0].tolist() == [352.0]
+    assert one.node_gpu_count == 2
     assert one.gpus[0].power_limit_w == 450.0
 
 

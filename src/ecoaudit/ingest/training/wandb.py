@@ -11,7 +11,7 @@ from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest import values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account
-from ecoaudit.ingest.records import FormatInfo, GpuInfo, ReadOptions, Record, Source, Telemetry
+from ecoaudit.ingest.records import FloatArray, FormatInfo, GpuInfo, ReadOptions, Record, Source, Telemetry
 from ecoaudit.ingest.telemetry.frame import Readings, frame
 from ecoaudit.ingest.telemetry.plausible import board_power
 from ecoaudit.ingest.training.scalars import Row, training_log
@@ -23,10 +23,14 @@ FORMAT = FormatInfo(
     title="Weights & Biases history and system JSON Lines, wandb-summary.json",
     reads="steps, loss and token scalars with the clock; GPU power, utilisation and limit of the system metrics",
     seen="rows with _timestamp, _runtime, _step; system rows gpu.N.powerWatts; old and new SDK intervals (30 s, 15 s)",
-    cannot_tell="which of the node's GPUs belong to the run: all are logged; `_step` is a row number",
+    cannot_tell="which GPUs of the node are the run's, unless gpu.process.N names them; `_step` is a row number",
 )
 
 _GPU = re.compile(r"(?:system[./])?gpu\.(\d{1,3})\.(powerWatts|gpu|enforcedPowerLimitWatts)")
+
+
+_PROCESS = re.compile(r"(?:system[./])?gpu\.process\.(\d{1,3})\.")
+_IDLE_PERCENT = 5.0
 
 
 def sniff(head: Head) -> str | None:
@@ -46,6 +50,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 -
     history: list[Row] = []
     readings = Readings()
     limits: dict[int, float] = {}
+    own: set[int] = set()
     summary = _summary(file)
     if summary is not None:
         account.lines = account.records = 1
@@ -64,6 +69,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 -
             continue
         account.records += 1
         time_s = values.clock_s(row.get("_timestamp", row.get("_ts")))
+        own |= {int(m[1]) for k in row if (m := _PROCESS.match(k))}
         gpus = [(m, v) for k, v in row.items() if (m := _GPU.fullmatch(k))]
         if gpus and math.isnan(time_s):
             account.bad(number, text, "a system row without a time")
@@ -76,7 +82,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 -
     if history:
         out.append(training_log(file, FORMAT.format, "Weights & Biases", account, history))
     if readings.time_s:
-        out.append(_telemetry(file, account, readings, limits))
+        out.append(_telemetry(file, account, readings, limits, own))
     if not out:
         raise EcoauditError("no history and no GPU row in the W&B export", where=file.path)
     return out
@@ -131,22 +137,50 @@ def _system(time_s: float, gpus: list[tuple[re.Match[str], Any]], readings: Read
             readings.add(time_s, index, found.get("powerWatts", math.nan), found.get("gpu", math.nan))
 
 
-def _telemetry(file: LogFile, account: Account, readings: Readings, limits: dict[int, float]) -> Telemetry:
+def _of_the_run(indices: list[int], util: FloatArray | None, own: set[int], account: Account) -> list[int]:
+    """Return the columns of the GPUs that the logging process used (`gpu.process.N`), all where that is ambiguous.
+
+    A process of one GPU beside busy ones is either a job of its own or one rank of several: nothing tells which.
+    """
+    mine = [column for column, index in enumerate(indices) if index in own]
+    others = [column for column in range(len(indices)) if column not in mine]
+    if not mine or not others:
+        account.warn("W&B logs every GPU of the node, other jobs' too; its rows are means over the interval")
+        return list(range(len(indices)))
+    known = util is not None and bool(np.isfinite(util[:, others]).any())
+    busy = util is None or not known or float(np.nanmax(util[:, others])) > _IDLE_PERCENT
+    if len(mine) == 1 and busy:
+        account.warn(
+            f"W&B names one GPU of {len(indices)} as its process's, others were busy or not told: all are counted; if "
+            "the run used one GPU, its energy is too high"
+        )
+        return list(range(len(indices)))
+    account.warn(
+        f"W&B names {len(mine)} of the node's {len(indices)} GPUs as its process's: {len(others)} are left out"
+    )
+    return mine
+
+
+def _telemetry(
+    file: LogFile, account: Account, readings: Readings, limits: dict[int, float], own: set[int]
+) -> Telemetry:
     readings.power_w = board_power(np.array(readings.power_w), account).tolist()
     table = frame(readings)
     interval = float(np.median(np.diff(table.time_s))) if len(table.time_s) > 1 else None
-    account.warn("W&B logs every GPU of the node, other jobs' too; its rows are means over the interval")
+    indices = [int(str(k)) for k in table.keys]
+    kept = _of_the_run(indices, table.util_percent, own, account)
     return Telemetry(
         source=Source(file.path, FORMAT.format),
         host=None,
-        gpus=tuple(GpuInfo(index=int(str(k)), power_limit_w=limits.get(int(str(k)))) for k in table.keys),
+        gpus=tuple(GpuInfo(index=indices[c], power_limit_w=limits.get(indices[c])) for c in kept),
         time_s=table.time_s,
-        power_w=table.power_w,
+        power_w=table.power_w[:, kept],
         energy_j=None,
-        util_percent=table.util_percent,
+        util_percent=None if table.util_percent is None else table.util_percent[:, kept],
         quality=account.quality(file),
         interval_s=interval,
         power_field="average",
+        node_gpu_count=len(indices) if len(kept) < len(indices) else None,
     )
 
 
