@@ -293,3 +293,17 @@ def test_meters_and_telemetry_of_one_run_share_its_window() -> None:
     assert found.energy.measured and found.energy.measured.node
     assert found.energy.measured.node.value == pytest.approx(7.0)
     assert found.run.duration_s == pytest.approx(3600.0)
+
+
+def test_a_node_meter_below_its_own_boards_is_a_check_not_the_headline() -> None:
+    seconds = np.arange(0.0, 601.0)
+    boards = telemetry([constant(500.0)] * 2, seconds)
+    found = audit(telemetry=[boards], meters=[meter(constant(200.0), seconds)])
+    assert found.energy.headline is not None and found.energy.headline.level == "L2"
+    assert found.energy.headline.value.value == pytest.approx(2 * 500.0 * 600 / 3.6e6)
+    assert found.energy.measured is not None and found.energy.measured.facility is None
+    assert found.energy.measured.node is not None
+    assert found.energy.measured.node.value == pytest.approx(200.0 * 600 / 3.6e6)
+    assert any("reads less than the GPU boards" in text for text in found.quality.warnings)
+    sound = audit(telemetry=[boards], meters=[meter(constant(1100.0), seconds)])
+    assert sound.energy.headline is not None and sound.energy.headline.level == "measured"

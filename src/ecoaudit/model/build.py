@@ -48,7 +48,7 @@ from ecoaudit.quantity import Boundary
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """The run's logs after grouping, placing and integrating; `mismatch` is why the log's work is not the recording's."""
+    """The run's logs after grouping, placing and integrating; `mismatch`: why the log's work is not the recording's."""
 
     found: tuple[Stream, ...]
     training: TrainingLog | None

@@ -24,7 +24,7 @@ from ecoaudit.reference.types import PueFactor
 
 J_PER_KWH = 3.6e6
 NODE_TIME = 0.95
-"""A meter is the headline only when it covers at least this share of node-time."""
+"""A meter is the headline only when it covers at least this share of node-time, and reads no less than the boards."""
 
 _ORDER = [Basis.MEASURED, Basis.CALIBRATED, Basis.MODELLED, Basis.ASSUMED]
 LABELS: dict[LevelName, str] = {
@@ -95,7 +95,17 @@ class Ledger:
         if self.meters is None:
             return False
         all_nodes = self.system.nodes is None or len(self.meters.meters) >= self.system.nodes
-        return all_nodes and self.meters.coverage >= NODE_TIME and self.system.node_share == 1.0
+        covers = all_nodes and self.meters.coverage >= NODE_TIME and self.system.node_share == 1.0
+        return covers and not self.below_boards
+
+    @property
+    def below_boards(self) -> bool:
+        """Whether the meters read less than the boards behind them drew, both intervals considered: impossible."""
+        if self.meters is None or self.boards is None:
+            return False
+        _, most = self.meters.node_j().interval()
+        least, _ = self.boards.joules(self.everything).interval()
+        return most < least
 
     @property
     def has_facility(self) -> bool:
@@ -215,6 +225,8 @@ class Ledger:
                 if nodes and count < nodes
                 else f"it covers {self.meters.coverage:.0%} of node-time"
                 if self.meters.coverage < NODE_TIME
+                else "it reads less than the GPU boards behind it, which is impossible: another node's, or another unit"
+                if self.below_boards
                 else "the nodes are shared with other work"
             )
             notes.warn(f"the node meter is a check, not the headline: {why}")

@@ -1,4 +1,4 @@
-"""Whether a training log's work is that of the recorded GPUs: only then may the energy of one be divided by the other."""
+"""Whether a training log's work is that of the recorded GPUs: only then may one be divided by the other."""
 
 from ecoaudit.ingest.records import TrainingLog
 from ecoaudit.model.clock import iso
