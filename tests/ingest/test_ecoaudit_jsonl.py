@@ -15,6 +15,7 @@ import zstandard
 
 import ecoaudit.ingest.telemetry.ecoaudit_jsonl as reader
 from ecoaudit import ingest
+from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest.records import Telemetry
 
 Write = Callable[[str, str | bytes], str]
@@ -82,6 +83,37 @@ def test_a_torn_last_line_is_counted_and_shown(write: Write) -> None:
     assert len(telemetry.time_s) == 2
     assert telemetry.quality.bad_lines == 1
     assert telemetry.quality.examples[0].line == 4
+
+
+NESTED = '{"type":"header","schema":"ecoaudit.telemetry/1","a":' + "[" * 100_000 + "]" * 100_000 + "}"
+
+
+def test_a_line_nested_too_deeply_is_a_bad_line(write: Write) -> None:
+    telemetry = one(write("a.jsonl", "\n".join([header(), sample(0), NESTED, sample(1)])))
+    assert telemetry.time_s.tolist() == [T0, T0 + 1]
+    assert (telemetry.quality.bad_lines, telemetry.quality.examples[0].line) == (1, 3)
+
+
+def test_a_file_without_a_whole_line_is_an_error(write: Write) -> None:
+    with pytest.raises(EcoauditError, match="no header and no sample among 1 lines"):
+        ingest.read([write("a.jsonl", NESTED)])
+
+
+def test_impossible_power_is_missing_and_counted_but_a_node_meter_reads_as_logged(write: Write) -> None:
+    powers = ["[500.0,-500.0]", "[1e300,500.0]", "[Infinity,500.0]", "[-1e999,500.0]", "[500.0,500.0]"]
+    lines = [f'{{"type":"sample","t":{T0 + i},"power_w":{p},"node_w":-3.0}}' for i, p in enumerate(powers)]
+    telemetry = one(write("a.jsonl", "\n".join([header(), *lines])))
+    assert np.isfinite(telemetry.power_w).tolist() == [[True, False], *[[False, True]] * 3, [True, True]]
+    assert np.nanmax(telemetry.power_w) == np.nanmin(telemetry.power_w) == 500.0
+    assert "1 power readings below 0 W are treated as missing" in telemetry.quality.warnings
+    assert "1 power readings above 1 MW are treated as missing" in telemetry.quality.warnings
+    assert "4 of 10 power readings are missing" in telemetry.quality.warnings
+    assert telemetry.node_power_w is not None and telemetry.node_power_w.tolist() == [-3.0] * 5
+
+
+def test_missing_power_beside_an_energy_counter_is_no_hole(write: Write) -> None:
+    lines = [sample(i, power_w=[None, 500.0], energy_j=[500.0 * i, 500.0 * i]) for i in range(4)]
+    assert one(write("a.jsonl", "\n".join([header(), *lines]))).quality.warnings == ()
 
 
 def test_a_header_behind_a_torn_line_is_not_lost(write: Write) -> None:

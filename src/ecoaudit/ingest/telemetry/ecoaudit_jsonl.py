@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
+from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import (
@@ -36,6 +37,7 @@ from ecoaudit.ingest.telemetry.ecoaudit_lines import (
 from ecoaudit.ingest.telemetry.ecoaudit_lines import (
     Event as EventLine,
 )
+from ecoaudit.ingest.telemetry.plausible import board_power, warn_of_holes
 from ecoaudit.ingest.telemetry.rapl import unwrap
 from ecoaudit.ingest.telemetry.shapes import METRICS
 
@@ -133,11 +135,13 @@ def _as_columns(samples: list[Sample], segment: _Segment) -> Columns:
 
 
 def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:  # noqa: ARG001 - the clock is UTC by definition
-    """Return one `Telemetry` per host and set of GPUs in the file."""
+    """Return one `Telemetry` per host and set of GPUs in the file; raises `EcoauditError` when no line is whole."""
     account = Account()
     segments: list[_Segment] = []
     for block in records(file, account):
         _append(block, segments, account)
+    if not segments:
+        raise EcoauditError(f"no header and no sample among {account.lines} lines", where=file.path)
     groups: dict[tuple[object, ...], list[_Segment]] = {}
     for segment in segments:
         if segment.header.reason and not segment.header.gpus:
@@ -236,13 +240,15 @@ def _telemetry(file: LogFile, group: list[_Segment], account: Account) -> Teleme
     average, instant = column("power_w"), column("power_instant_w")
     use_instant = bool(np.isnan(average).all() and not np.isnan(instant).all())
     energy, util = column("energy_j"), column("util")
+    power_w = board_power(instant if use_instant else average, account)
+    warn_of_holes(power_w, account, energy)
     node = np.concatenate([np.empty(0), *(part for s in group for part in s.node_w)])[order]
     return Telemetry(
         source=Source(file.path, FORMAT.format),
         host=header.host,
         gpus=tuple(GpuInfo(g.index, g.uuid, g.name, g.power_limit_w, g.memory_mib, g.mig) for g in header.gpus),
         time_s=time_s[order],
-        power_w=instant if use_instant else average,
+        power_w=power_w,
         energy_j=None if np.isnan(energy).all() else energy,
         util_percent=None if np.isnan(util).all() else util,
         quality=account.quality(file),

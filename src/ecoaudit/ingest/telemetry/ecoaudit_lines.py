@@ -73,6 +73,7 @@ class Footer(msgspec.Struct, tag_field="type", tag="footer"):
 
 Line = Header | Sample | Event | Footer
 _DECODER = msgspec.json.Decoder(Line)
+_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _BLOCK_BYTES = 320 * 1024
 _MOSTLY = 0.25
 """Blocks in which more than this share of the lines is not read as columns are decoded whole."""
@@ -97,7 +98,7 @@ def _decoded(block: bytes, shapes: Shapes, account: Account) -> list[Line | Colu
     if out is None:
         try:
             out = _DECODER.decode_lines(block)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except _UNDECODABLE:
             out = []
         if len(out) != lines:  # the decoder would join lines that a record was broken into
             out = _line_by_line(block, number, account)
@@ -109,7 +110,7 @@ def _decoded(block: bytes, shapes: Shapes, account: Account) -> list[Line | Colu
 def _sample(line: bytes) -> Sample | None:
     try:
         record = _DECODER.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNDECODABLE:
         return None
     return record if isinstance(record, Sample) else None
 
@@ -143,7 +144,7 @@ def _line_by_line(block: bytes, number: int, account: Account) -> list[Line | Co
             continue
         try:
             out += _DECODER.decode_lines(line)  # two whole records on a line, their line end lost, are both read
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except _UNDECODABLE as error:
             _salvage(line, number, str(error), account, out)
     return out
 
@@ -159,7 +160,7 @@ def _salvage(line: bytes, number: int, reason: str, account: Account, out: list[
         if cut > 0:
             try:
                 out.append(_DECODER.decode(line[cut:]))
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except _UNDECODABLE:
                 return
         return
     kind = value.get("type") if isinstance(value, dict) else None
