@@ -1,11 +1,13 @@
 """Telemetry and training logs joined: cases made by hand whose joules a token are known."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from ecoaudit import ingest
 from ecoaudit.ingest.records import FloatArray
 from ecoaudit.model.audit import Audit
 from model.runs import Signal, audit, constant, described, telemetry, training
@@ -133,3 +135,11 @@ def test_fewer_processes_than_recorded_boards_is_said() -> None:
     log = telemetry([constant(BUSY_W)] * 8, times)
     found = audit(telemetry=[log], training=[training(0.0, 3600.0, world_size=4, tokens=TOKENS)], systems=[described()])
     assert any("holds 8 GPUs, the training log tells of 4" in text for text in found.quality.warnings)
+
+
+def test_slurms_equal_shares_are_not_taken_for_one_rack_channel() -> None:
+    path = Path(__file__).parents[1] / "fixtures" / "sacct" / "parsable.txt"
+    logs = ingest.read([str(path)])
+    found = audit(meters=logs.meters)
+    assert len(logs.meters) > 1
+    assert not any("rack channel" in text for text in found.quality.warnings)

@@ -251,7 +251,8 @@ def integrate_meter(log: MeterLog, edges: FloatArray) -> MeterEnergy:
 def _note_shared_channels(logs: Sequence[MeterLog], notes: Notes) -> None:
     traces: dict[bytes, int] = {}
     for log in logs:
-        if log.power_w.size > 1:
+        # sacct gives one sum, which its reader shares equally and says so.
+        if log.power_w.size > 1 and log.source.format != "sacct":
             key = log.power_w.tobytes() + log.time_s.tobytes()
             traces[key] = traces.get(key, 0) + 1
     shared = sum(count for count in traces.values() if count > 1)
