@@ -1,7 +1,7 @@
 """The main job, end to end: logs in, audit, verdict and report files out. Command line and action both call this."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ecoaudit.model.calibration import CalibratedLine
     from ecoaudit.model.inputs import Site, StatedModel
     from ecoaudit.reference import Tables
-    from ecoaudit.reference.types import GpuPrice, GridFactor, IntensitySeries
+    from ecoaudit.reference.types import GpuPrice, GridFactor, IntensitySeries, Region
     from ecoaudit.report import Report
 
 
@@ -115,7 +115,21 @@ def resolve_site(config: Config, tables: "Tables") -> "Site":
         market=market,
         series=series,
         pue_warning=pue_warning,
+        warnings=tuple(_place_warnings(config, grid, region)),
     )
+
+
+def _place_warnings(config: Config, grid: "GridFactor | None", region: "Region | None") -> Iterator[str]:
+    """Yield what an option asks of the place and does not get, or gets from elsewhere."""
+    if config.zone and region is not None:
+        yield f"the grid is that of zone {config.zone}; PUE and price are those of {region.key}"
+    other_ways = (config.intensity_g_per_kwh, config.intensity_series, config.grid_provider)
+    asked = config.intensity_basis
+    if grid is not None and asked not in {"as given", grid.basis} and all(way is None for way in other_ways):
+        yield (
+            f"the tables hold a {grid.basis} intensity of {grid.name}, not a {asked} one; "
+            "give --intensity, --intensity-series or --grid-provider with that basis"
+        )
 
 
 def _grid(config: Config, tables: "Tables") -> "GridFactor | None":
