@@ -35,6 +35,7 @@ from ecoaudit.model.nodes import (
     streams,
 )
 from ecoaudit.model.notes import Notes
+from ecoaudit.model.plausible import plausible
 from ecoaudit.model.quality import quality
 from ecoaudit.model.reported import reported_energy
 from ecoaudit.model.throughput import find_throughput
@@ -165,7 +166,7 @@ def build_audit(
 def _read(
     logs: RunLogs, options: ModelOptions, tables: Tables, reducer: Reducer, notes: Notes, at: FloatArray | None
 ) -> _Read:
-    found = streams(logs.telemetry, notes)
+    found = streams(plausible(logs.telemetry, tables, notes), notes)
     note_incidents(found, notes)
     training, marked = combine(logs.training, notes), marked_training(found)
     if marked is not None:

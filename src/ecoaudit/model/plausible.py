@@ -1,0 +1,46 @@
+"""Power samples that no board can have drawn: they are treated as missing, counted and told."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ecoaudit.ingest.records import FloatArray, Telemetry
+from ecoaudit.model.inputs import Tables
+from ecoaudit.model.notes import Notes
+
+MOST_OF_LIMIT = 2.0
+"""A sample above this times the board's enforced limit (else its TDP) is a glitch: boards exceed their limit for
+milliseconds only, and NVML's fields are means of 25 ms and more (Yang et al., arXiv 2312.02741)."""
+MOST_W = 5000.0
+"""The same for a board whose limit is not known, W: the largest boards sold in 2025 are rated 1.4 kW."""
+
+
+def plausible(telemetry: Sequence[Telemetry], tables: Tables, notes: Notes) -> tuple[Telemetry, ...]:
+    """Return the telemetry with impossible power samples (negative, infinite, far above the board's limit) as NaN."""
+    kept = []
+    dropped = samples = 0
+    worst = 0.0
+    for file in telemetry:
+        most_w = np.array([_most_w(gpu.power_limit_w, gpu.name, tables) for gpu in file.gpus])
+        impossible = (file.power_w < 0) | (file.power_w > most_w)
+        if impossible.any():
+            found = file.power_w[impossible]
+            worst = float(found[np.argmax(np.abs(found))]) if not dropped or np.abs(found).max() > abs(worst) else worst
+            dropped += int(impossible.sum())
+        possible: FloatArray = np.where(impossible, np.nan, file.power_w) if impossible.any() else file.power_w
+        samples += int(np.isfinite(possible).sum())
+        kept.append(file if possible is file.power_w else replace(file, power_w=possible))
+    if dropped:
+        notes.warn(
+            f"{dropped} of {dropped + samples} power samples are impossible for their board (below 0 W or above "
+            f"{MOST_OF_LIMIT:g} × its limit; the farthest {worst:,.6g} W) and are treated as missing"
+        )
+    return tuple(kept)
+
+
+def _most_w(limit_w: float | None, name: str | None, tables: Tables) -> float:
+    """Return the highest power in W that a sample of a board may have."""
+    gpu = tables.find_gpu(name) if name else None
+    known = limit_w or (gpu.tdp_w if gpu is not None else None)
+    return MOST_OF_LIMIT * known if known else MOST_W
