@@ -284,7 +284,8 @@ def inspect(file: Path, as_json: bool) -> int:
     width = max(len(key) for key in facts)
     for key, value in facts.items():
         if value not in (None, (), []):
-            click.echo(f"{key.replace('_', ' '):<{width}}  {value}")
+            text = "; ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+            click.echo(f"{key.replace('_', ' '):<{width}}  {text}")
     return 0
 
 

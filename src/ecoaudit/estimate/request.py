@@ -70,7 +70,7 @@ class EstimateRequest:
                 raise EcoauditError(
                     f"{name} is a fraction of 1, got {value:g}",
                     where=_option(name),
-                    fix=f"did you mean {value / 100:g}?",
+                    fix=f"did you mean {value / 100:g}?" if value >= 2 else None,
                 )
         if self.pue is not None and not 1 <= self.pue <= 4:
             raise EcoauditError(f"PUE lies between 1 and 4, got {self.pue:g}", where="--pue")

@@ -35,7 +35,8 @@ def judge(
     if base is None:
         if relative or on_missing_baseline != "pass":
             outcomes.append(Outcome(on_missing_baseline))
-            notes.append(f"no baseline was found: {len(relative)} relative budgets not judged ({on_missing_baseline})")
+            count = f"{len(relative)} relative budget{'s' * (len(relative) != 1)}"
+            notes.append(f"no baseline was found: {count} not judged ({on_missing_baseline})")
     else:
         missing = "; ".join(comparison.not_comparable) or "the metric is not known for both runs"
         checks += [check_relative(b, comparison.deltas, missing) for b in relative]
