@@ -1,0 +1,82 @@
+"""Recordings that lie far apart are several runs: what nobody recorded between them is not filled, nor billed."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from ecoaudit.errors import EcoauditError
+from ecoaudit.model.clock import iso
+from ecoaudit.model.integrate import GAP_FACTOR
+from ecoaudit.model.nodes import Stream
+from ecoaudit.model.windows import Span
+
+HOLE_S = 3600.0
+"""Holes up to this long are gaps of one recording, however short that is."""
+COVERED = 0.5
+"""Below this share of the job's time that any node recorded, its recordings are several runs."""
+
+
+def check_one_run(found: Sequence[Stream], job: Span) -> None:
+    """Raise `EcoauditError` where the recordings are those of several runs.
+
+    They are when no node recorded for over an hour and for more than half of the job, or when of several nodes no two
+    recorded at the same time and a node lacks more than an hour. A node that starts late or stops early is a gap.
+    """
+    nodes = [_covered(stream, job) for stream in found]
+    spans = sorted(span for node in nodes for span in node)
+    together = _union(spans)
+    if not together:
+        return
+    covered_s = _length(together)
+    holes = [(end, start) for (_, end), (start, _) in pairwise(together)]
+    hole = max(holes, key=lambda h: h[1] - h[0], default=None)
+    if hole is not None and hole[1] - hole[0] > HOLE_S and covered_s < COVERED * job.duration_s:
+        raise _several(found, hole, covered_s, job)
+    ends = [(node[0][0], node[-1][1]) for node in nodes if node]
+    ends.sort()
+    in_turn = len(ends) > 1 and all(a[1] <= b[0] for a, b in pairwise(ends))
+    if in_turn and min(job.duration_s - _length(node) for node in nodes) > HOLE_S:
+        raise _several(found, (ends[0][1], ends[1][0]), covered_s / len(nodes), job)
+
+
+def _several(found: Sequence[Stream], hole: tuple[float, float], covered_s: float, job: Span) -> EcoauditError:
+    before = next((f.source.path for s in found for f in s.files if f.time_s[0] < hole[0]), None)
+    return EcoauditError(
+        f"the recordings are of several runs: one ends at {iso(hole[0])}, the next starts at {iso(hole[1])}, and they "
+        f"cover {covered_s / job.duration_s:.1%} of the time from {iso(job.start_s)} to {iso(job.end_s)}",
+        where=before,
+        fix="audit them apart; what was not recorded between them is neither energy nor GPU-hours of a run",
+    )
+
+
+def _covered(stream: Stream, job: Span) -> list[tuple[float, float]]:
+    """Return the spans of a node's samples inside the job, cut at holes of over an hour, sorted and apart."""
+    spans = []
+    for file in stream.files:
+        times = file.time_s
+        steps = np.diff(times)
+        usual = float(np.median(steps)) if steps.size else 0.0
+        cuts = np.flatnonzero(steps > max(HOLE_S, GAP_FACTOR * usual))  # some log once an hour
+        starts, ends = np.append(times[0], times[cuts + 1]), np.append(times[cuts], times[-1])
+        spans += [
+            (max(float(start), job.start_s), min(float(end), job.end_s))
+            for start, end in zip(starts, ends, strict=True)
+            if start < job.end_s and end > job.start_s
+        ]
+    return _union(sorted(spans))
+
+
+def _union(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return sorted spans joined where they overlap."""
+    joined: list[tuple[float, float]] = []
+    for start, end in spans:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _length(spans: Sequence[tuple[float, float]]) -> float:
+    return sum(end - start for start, end in spans)
