@@ -101,6 +101,8 @@ def test_an_ambiguous_name_lists_its_candidates(called: str, candidates: list[st
         load().gpu(called)
     assert all(candidate in caught.value.line() for candidate in candidates)
     assert load().find_gpu(called) is None
+    listed = [gpu.name for gpu in load().gpu_candidates(called)]
+    assert all(any(candidate in name for name in listed) for candidate in candidates)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +122,7 @@ def test_an_unknown_name_is_refused_not_guessed(called: str) -> None:
     with pytest.raises(EcoauditError, match="unknown GPU"):
         load().gpu(called)
     assert load().find_gpu(called) is None
+    assert load().gpu_candidates(called) == ()
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:

@@ -166,11 +166,17 @@ def _boards(infos: Sequence[GpuInfo], tables: Tables, notes: Notes) -> tuple[Boa
         if name == UNNAMED:
             notes.warn("the log does not name its GPU: TDP, peak and embodied carbon are not known")
         elif gpu is None:
-            notes.warn(f"the GPU {name!r} is not in the tables: its TDP, peak and embodied carbon are not known")
+            notes.warn(f"the GPU {name!r} {_unresolved(name, tables)}: its TDP, peak and embodied carbon are not known")
         boards.append(Boards(name, gpu, count, sum(limits) / len(limits) if limits else None))
     if any(info.mig for info in infos):
         notes.warn("a GPU is partitioned (MIG): its power is the whole board's, whoever else uses it")
     return tuple(boards)
+
+
+def _unresolved(name: str, tables: Tables) -> str:
+    """Return why a name means no single GPU: a log that says "H100" leaves its variant, and so its TDP, open."""
+    variants = [gpu.name for gpu in tables.gpu_candidates(name)]
+    return f"is ambiguous (it can be {', '.join(variants)})" if variants else "is not in the tables"
 
 
 def _group(boards: Boards) -> GpuGroup:

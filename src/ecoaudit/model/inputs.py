@@ -30,6 +30,10 @@ class Tables(Protocol):
         """Return the GPU that a name from a log or a person means, None if there is none."""
         ...
 
+    def gpu_candidates(self, name: str) -> Sequence[Gpu]:
+        """Return every GPU that a name can mean; several where it leaves the variant open."""
+        ...
+
     def power_line(self, gpu: Gpu | str, gpus_per_node: int, cooling: Cooling | None) -> PowerLine | None:
         """Return the prior of node power over GPU power for a node class, None for a node unlike the metered ones."""
         ...

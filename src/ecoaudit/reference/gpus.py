@@ -69,8 +69,12 @@ class GpuTable:
 
     def find(self, name: str | None) -> Gpu | None:
         """Return the GPU that a log calls `name`, or None when it is unknown or ambiguous."""
-        found = self._candidates(name) if name else []
-        return found[0].gpu if len(found) == 1 else None
+        found = self.candidates(name) if name else ()
+        return found[0] if len(found) == 1 else None
+
+    def candidates(self, name: str) -> tuple[Gpu, ...]:
+        """Return every GPU that `name` can mean: none, the one, or the variants that it does not tell apart."""
+        return tuple(entry.gpu for entry in self._candidates(name))
 
     def _candidates(self, name: str) -> list[_Entry]:
         bare = _COUNT.sub("", name.strip())

@@ -48,6 +48,10 @@ class Tables:
         """Return the GPU that a log calls `name`; None when it is unknown, ambiguous or not given."""
         return self._gpus.find(name)
 
+    def gpu_candidates(self, name: str) -> tuple[Gpu, ...]:
+        """Return every GPU that `name` can mean; several where it leaves form factor or memory open."""
+        return self._gpus.candidates(name)
+
     def gpus(self) -> tuple[Gpu, ...]:
         """Return every GPU of the table."""
         return self._gpus.all
