@@ -37,6 +37,7 @@ def test_a_clock_that_fits_nowhere_leaves_the_mean_of_its_own_log() -> None:
     found = network([meter(constant(691.0), t, "sw_0", kind="network")], None, RUN, notes := Notes())
     assert found is not None
     assert found.energy_j.value == pytest.approx(691.0 * 300)
+    assert found.basis is Basis.ASSUMED
     assert any("mean of its own log" in text for text in notes.warnings)
 
 
@@ -66,3 +67,12 @@ def test_the_network_enters_only_at_the_facility() -> None:
     assert more == pytest.approx(1.2 * 1000.0 * 300 / KWH)
     assert any("network energy is not included" in text for text in alone.quality.warnings)
     assert alone.energy.measured.network is None
+
+
+def test_a_switch_of_another_run_is_left_out_with_the_node_meters() -> None:
+    later = np.arange(0.0, 341.0) + 777.0 * 3600
+    others = [meter(constant(7000.0), later), meter(constant(691.0), later, "sw_0", kind="network")]
+    found = audit(meters=others, training=[mlperf_result(300.0, samples=100.0)], systems=[described(nodes=2)])
+    assert found.energy.measured is None
+    assert any(text.startswith("sw_0") and "is left out" in text for text in found.quality.warnings)
+    assert any("network energy is not included" in text for text in found.quality.warnings)

@@ -91,6 +91,7 @@ def build_audit(
     seconds = np.diff(read.edges)
     boards = board_energy(read.gpus, seconds, tables, read.power_field, notes) if read.gpus else None
     meters = _meters(logs, read, options, notes)
+    nodes_refused = meters is None and any(m.kind == "node" for m in logs.meters)
     ledger = Ledger(
         system=read.system,
         seconds=seconds,
@@ -98,7 +99,9 @@ def build_audit(
         boards=boards,
         grounded=_grounded(read, boards, seconds, options, tables, notes),
         meters=meters,
-        network=network(logs.meters, options.network_power_w, read.edges, notes) if duration_s else None,
+        network=network(logs.meters, options.network_power_w, read.edges, notes, nodes_refused=nodes_refused)
+        if duration_s
+        else None,
         pue=site.pue,
     )
     ledger.explain(notes)

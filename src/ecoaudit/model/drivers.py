@@ -23,6 +23,7 @@ _GROUPS = (
     ("node meter gaps", "gaps in the node meter", "lowest to highest valid power of the run"),
     ("switch meter", "network", "accuracy of the switch meter"),
     ("stated switch power", "network", "a rating or an estimate"),
+    ("switch power of another time", "network", _JUDGEMENT),
     ("unknown utilisation", "utilisation, not known", _JUDGEMENT),
     ("transfer of the node line", "transfer of the node line to this system", "error on systems the fit has not seen"),
     ("PUE", "PUE", "site, provider average or survey"),
