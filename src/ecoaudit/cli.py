@@ -75,8 +75,7 @@ def run(argv: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader has what it wanted; nothing more can be printed, not even by the interpreter at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()  # the reader has what it wanted
         return PIPE_CLOSED
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
@@ -85,8 +84,15 @@ def run(argv: list[str]) -> int:
         if "--debug" in argv and not isinstance(error, click.ClickException):
             raise
         print(f"ecoaudit: {_one_line(error)}", file=sys.stderr)
+        if isinstance(error, OSError) and error.filename is None:
+            _close_output()
         return BAD_INPUT
     return result if isinstance(result, int) else 0
+
+
+def _close_output() -> None:
+    """Let nothing more be printed: the interpreter would try at its end, fail, and change the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _one_line(error: Exception) -> str:
