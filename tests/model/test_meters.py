@@ -1,8 +1,11 @@
 """Node meters: what their log says, no more; gaps reported and doubted, never filled with something else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from ecoaudit.ingest.records import UNSAID_SIDE, ReadQuality, Source
 from ecoaudit.model.meters import integrate_meter, node_meters
 from ecoaudit.model.notes import Notes
 from ecoaudit.quantity import Basis, Boundary
@@ -160,3 +163,22 @@ def test_a_shared_nodes_meter_is_only_a_check() -> None:
     found = audit(telemetry=[log], meter_boundary="ac")
     assert found.energy.headline and found.energy.headline.level == "L3"
     assert any("shared with other work" in text for text in found.quality.warnings)
+
+
+def test_a_schedulers_energy_is_no_mlperf_meter() -> None:
+    shares = [
+        replace(meter(constant(1000.0), np.arange(0.0, 301.0), f"node_{i}"), source=Source("sacct.txt", "sacct"))
+        for i in range(2)
+    ]
+    found = audit(meters=shares, training=[mlperf_result(300.0, samples=100.0)], systems=[described(nodes=2)])
+    assert not any("rack channel" in text for text in found.quality.warnings)
+    assert found.energy.drivers
+    assert not any("MLPerf" in driver.source for driver in found.energy.drivers)
+    assert any("accounting" in driver.name for driver in found.energy.drivers)
+
+
+def test_the_side_of_a_meter_is_doubted_in_one_warning() -> None:
+    asked = ReadQuality(warnings=(UNSAID_SIDE,))
+    log = replace(meter(constant(1000.0), np.arange(0.0, 301.0), boundary=None), quality=asked)
+    found = audit(meters=[log], training=[mlperf_result(300.0)], systems=[described()])
+    assert len([text for text in found.quality.warnings if "AC or DC" in text]) == 1

@@ -43,3 +43,18 @@ def test_a_short_excursion_above_the_limit_is_believed() -> None:
     found = audit(telemetry=[telemetry([lambda t: np.where(t == 50.0, 900.0, 600.0)], SECONDS)])
     assert found.energy.levels.L2 and found.energy.levels.L2.gpu
     assert found.energy.levels.L2.gpu.value == pytest.approx((600.0 * 600 + 300.0) / 3.6e6)
+
+
+def test_one_reading_has_no_duration_and_that_is_the_reason() -> None:
+    found = audit(telemetry=[telemetry([constant(300.0)], np.array([0.0]), gpu=None, limit_w=None)])
+    assert found.energy.headline is None
+    for key in ("energy.levels.L2", "energy.headline", "carbon.operational", "carbon.total"):
+        assert "single power reading has no duration" in found.quality.unknown[key]
+    assert "single power reading" in found.quality.warnings[0]
+
+
+def test_the_warning_that_makes_the_headline_a_lower_bound_is_the_first() -> None:
+    log = telemetry([glitch(1e9)] * 2, SECONDS)
+    warnings = audit(telemetry=[log]).quality.warnings
+    assert warnings[0].startswith("L3 is not known")
+    assert "impossible" in warnings[1]

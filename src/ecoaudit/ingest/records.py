@@ -17,6 +17,9 @@ IntArray = NDArray[np.int64]
 Clock = Literal["utc", "naive", "none"]
 """How a log tells the time: with a zone, in local time without one, or not at all."""
 
+UNSAID_SIDE = "nothing says whether the meter reads AC or DC; name it with --meter-boundary"
+"""The readers' warning of a meter without a known side; an audit tells instead which side it assumed."""
+
 
 @dataclass(frozen=True, slots=True)
 class BadLine:

@@ -36,7 +36,7 @@ from ecoaudit.model.nodes import (
     streams,
 )
 from ecoaudit.model.notes import Notes
-from ecoaudit.model.plausible import plausible
+from ecoaudit.model.plausible import plausible, why_no_board_energy
 from ecoaudit.model.quality import quality
 from ecoaudit.model.reported import reported_energy
 from ecoaudit.model.throughput import find_throughput
@@ -104,13 +104,17 @@ def build_audit(
         else None,
         pue=site.pue,
     )
+    lacking = why_no_board_energy(logs.telemetry, read.found) if boards is None else None
+    if lacking is not None:
+        notes.null("energy.levels.L2", lacking)
     ledger.explain(notes)
 
     job = ledger.everything
     in_training = read.cuts.in_training if read.cuts else job
     headline = ledger.best(job)
     if headline is None:
-        notes.null("energy.headline", NO_ENERGY)
+        for key in ("energy.headline", "carbon.operational", "carbon.total"):
+            notes.null(key, lacking or NO_ENERGY)
     if ledger.has_facility:
         notes.cite("PUE", f"{site.pue.value:g} ({site.pue.scope})", site.pue.citation)
         if site.pue_warning:
@@ -121,7 +125,7 @@ def build_audit(
     divisible = read.training if read.mismatch is None else None
     grid = intensity(site, read.edges, _central_by_segment(ledger) if read.cuts else None, notes)
     if grid is None:
-        notes.warn(f"carbon is not known: {NO_GRID}")
+        notes.warn(f"carbon is not known: {NO_GRID}", grave=True)
     making = embodied(read.system, gpu_hours, notes)
     carbon_found = carbon(headline, grid, making, site, functional_unit(work if divisible else None, divisible), notes)
     invoice = bill(site, gpu_hours, notes)
@@ -161,7 +165,7 @@ def build_audit(
             *reported_energy(logs, ledger, read.cuts, read.time, read.training, notes),
         ],
         timeline=timeline(read.cuts, gpus_j, meters.energy_j if meters else None) if read.cuts else [],
-        quality=quality(logs, read.gpus, duration_s, boards, meters, notes),
+        quality=quality(logs, read.gpus, duration_s, boards, meters, notes, headline.level if headline else None),
         provenance=notes.provenance,
         calibration=ledger.grounded.calibration if ledger.grounded else None,
     )
@@ -184,7 +188,7 @@ def _read(
         check_one_run(found, time.job)
     apart = mismatch(recorded_span(found), logged, training, system.gpu_count) if found else None
     if apart is not None:
-        notes.warn(f"energy per token, sample and step, MFU and SCI are not known: {apart}")
+        notes.warn(f"energy per token, sample and step, MFU and SCI are not known: {apart}", grave=True)
     steps = [f.interval_s for s in found for f in s.files if f.interval_s]
     cuts = cut(time, max(steps, default=None), at) if time.job is not None else None
     nodes: tuple[NodeReading, ...] = ()

@@ -20,6 +20,11 @@ _GROUPS = (
     ("base power", "assumed base power of the node", _JUDGEMENT),
     ("RAPL", "RAPL accuracy", _JUDGEMENT),
     ("node meter accuracy", "node meter accuracy", "MLPerf Training power rules ask for 5 %"),
+    (
+        "job accounting accuracy",
+        "energy by the scheduler's accounting",
+        "accuracy of the nodes' own sensors; judgement",
+    ),
     ("node meter gaps", "gaps in the node meter", "lowest to highest valid power of the run"),
     ("switch meter", "network", "accuracy of the switch meter"),
     ("stated switch power", "network", "a rating or an estimate"),

@@ -212,7 +212,7 @@ class Ledger:
         if self.network is None:
             notes.null("energy.measured.network", "no switch log; give --network-power-w to include the network")
             if (self.system.nodes or 1) > 1:
-                notes.warn("network energy is not included: no switch log and no network power is given")
+                notes.warn("network energy is not included: no switch log of the run and no network power is given")
         if self.meters is not None and self.system.nodes and len(self.meters.meters) > self.system.nodes:
             more = f"{len(self.meters.meters)} node meters for {self.system.nodes} nodes"
             notes.warn(f"{more}: all are counted; check that they are one run's")
@@ -229,7 +229,7 @@ class Ledger:
                 if self.below_boards
                 else "the nodes are shared with other work"
             )
-            notes.warn(f"the node meter is a check, not the headline: {why}")
+            notes.warn(f"the node meter is a check, not the headline: {why}", grave=True)
 
 
 def residual(ledger: Ledger, seen: bool, this_run: bool, held_out_percent: float | None) -> Residual | None:

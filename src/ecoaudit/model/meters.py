@@ -26,6 +26,8 @@ DEAD_BELOW = 0.05
 """A reading below this share of the meter's median is a drop-out: SMC's fell to -43..51 W beside 5.8 kW."""
 ACCURACY = 0.05
 """Accuracy that MLPerf Training's power rules ask of a meter (training_policies, power_measurement.adoc)."""
+ACCOUNTING = "sacct"
+"""Energy of a job by Slurm's accounting: the nodes' own sensors, of whose accuracy ACCURACY is a judgement."""
 SUPPLY_EFFICIENCY = (0.96, 0.94, 0.985)
 """AC to DC in a node's power supplies: Dell declares 0.96, Lenovo 0.94 for MLPerf; 80 PLUS Titanium reaches 0.96+;
 DC over AC of the same SMC runs is 0.971 to 0.987."""
@@ -66,6 +68,7 @@ class NodeMeters:
     coverage: float
     fit_for_calibration: bool
     source: str
+    accounted: bool = False
 
     @property
     def basis(self) -> Basis:
@@ -78,7 +81,8 @@ class NodeMeters:
         part = whole if energy_j is None else energy_j
         low = sum(m.gap_low_j for m in self.meters)
         high = sum(m.gap_high_j for m in self.meters)
-        result = exact(part) * factor("node meter accuracy", 1.0, 1.0 - ACCURACY, 1.0 + ACCURACY, at_least=0.0)
+        name = "job accounting accuracy" if self.accounted else "node meter accuracy"
+        result = exact(part) * factor(name, 1.0, 1.0 - ACCURACY, 1.0 + ACCURACY, at_least=0.0)
         if (low < 0 or high > 0) and whole > 0:
             result = result * factor("node meter gaps", 1.0, 1.0 + low / whole, 1.0 + high / whole, at_least=0.0)
         if self.boundary == "dc":
@@ -160,6 +164,7 @@ def node_meters(
         coverage=1.0 - gap_share,
         fit_for_calibration=fit,
         source=f"{len(meters)} × {chosen[0].source.format} at the node, {side.upper()}, trapezoid",
+        accounted=any(log.source.format == ACCOUNTING for log in chosen),
     )
 
 
@@ -190,7 +195,11 @@ def on_clock(log: MeterLog, edges: FloatArray, notes: Notes) -> MeterLog | None:
         notes.warn(f"{log.label}: the meter's clock is moved by {offset / 3600:+g} h onto the run; set timezone")
         return replace(log, time_s=log.time_s + offset)
     if not meets:
-        notes.warn(f"{log.label}: the meter's log ({iso(first)} to {iso(last)}) does not meet the run and is left out")
+        notes.warn(
+            f"{log.label}: the meter's log ({iso(first)} to {iso(last)}) does not meet the run and is left out",
+            grave=True,
+        )
+        notes.null("energy.measured.node", "no node meter's log meets the run")
         return None
     return log
 
@@ -252,7 +261,7 @@ def _note_shared_channels(logs: Sequence[MeterLog], notes: Notes) -> None:
     traces: dict[bytes, int] = {}
     for log in logs:
         # sacct gives one sum, which its reader shares equally and says so.
-        if log.power_w.size > 1 and log.source.format != "sacct":
+        if log.power_w.size > 1 and log.source.format != ACCOUNTING:
             key = log.power_w.tobytes() + log.time_s.tobytes()
             traces[key] = traces.get(key, 0) + 1
     shared = sum(count for count in traces.values() if count > 1)

@@ -70,6 +70,7 @@ def network(
             held_j += mean * seconds
         used += 1
     if not used:
+        notes.null("energy.measured.network", "the switch logs do not meet the run and are left out")
         return None
     total = exact(float(measured_j.sum())) * relative("switch meter accuracy", ACCURACY)
     total = total + exact(float(stated_j.sum())) * factor(

@@ -7,6 +7,7 @@ import numpy as np
 
 from ecoaudit.ingest.records import FloatArray, Telemetry
 from ecoaudit.model.inputs import Tables
+from ecoaudit.model.nodes import Stream
 from ecoaudit.model.notes import Notes
 
 MOST_OF_LIMIT = 2.0
@@ -34,9 +35,32 @@ def plausible(telemetry: Sequence[Telemetry], tables: Tables, notes: Notes) -> t
     if dropped:
         notes.warn(
             f"{dropped} of {dropped + samples} power samples are impossible for their board (below 0 W or above "
-            f"{MOST_OF_LIMIT:g} × its limit; the farthest {worst:,.6g} W) and are treated as missing"
+            f"{MOST_OF_LIMIT:g} × its limit; the farthest {worst:,.6g} W) and are treated as missing",
+            grave=True,
         )
     return tuple(kept)
+
+
+def why_no_board_energy(read: Sequence[Telemetry], used: Sequence[Stream]) -> str | None:
+    """Return why telemetry that does hold readings gives no energy, None where it holds none.
+
+    `read` is the telemetry as the readers gave it, `used` the same without impossible samples.
+    """
+    readings = sum(_reads(file) for file in read)
+    possible = sum(_reads(file) for stream in used for file in stream.files)
+    if not readings:
+        return None
+    if not possible:
+        return "every power sample is impossible for its board and is treated as missing"
+    return "a single power reading has no duration, and so no energy; record the run from its start to its end"
+
+
+def _reads(file: Telemetry) -> int:
+    """Return how many samples hold a power or a counter of any board."""
+    read = np.isfinite(file.power_w)
+    if file.energy_j is not None:
+        read = read | np.isfinite(file.energy_j)
+    return int(read.any(axis=1).sum())
 
 
 def _most_w(limit_w: float | None, name: str | None, tables: Tables) -> float:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from ecoaudit.ingest.records import RunLogs
-from ecoaudit.model.audit import Gap, Quality
+from ecoaudit.ingest.records import UNSAID_SIDE, RunLogs
+from ecoaudit.model.audit import Gap, LevelName, Quality
 from ecoaudit.model.boards import BoardEnergy
 from ecoaudit.model.clock import iso
 from ecoaudit.model.levels import J_PER_KWH
@@ -24,15 +24,18 @@ def quality(
     boards: BoardEnergy | None,
     meters: NodeMeters | None,
     notes: Notes,
+    headline: LevelName | None,
 ) -> Quality:
-    """Return the counts of what was read and missed; the readers' own warnings join the model's."""
+    """Return the counts of what was read and missed; the readers' own warnings join the model's, which
+    stand in the order of their consequence for the headline."""
     read = [
         *(log.quality for log in logs.telemetry),
         *(log.quality for log in logs.meters),
         *(log.quality for log in logs.training),
     ]
     for text in (text for each in read for text in each.warnings):
-        notes.warn(text)
+        if text != UNSAID_SIDE or meters is None:  # the model tells which side it assumed
+            notes.warn(text)
     bad = sum(each.bad_lines for each in read)
     if bad:
         notes.warn(f"{bad} line{'s' * (bad > 1)} could not be read and are left out")
@@ -53,7 +56,7 @@ def quality(
         counter_resets=sum(g.energy.resets for g in gpus),
         clock_steps=sum(each.clock_steps for each in read),
         fit_for_calibration=meters.fit_for_calibration if meters is not None else None,
-        warnings=notes.warnings,
+        warnings=notes.by_consequence(headline),
         unknown=notes.unknown,
     )
 

@@ -5,7 +5,7 @@ from pathlib import PurePath
 from typing import Literal
 
 from ecoaudit.ingest.lines import Account
-from ecoaudit.ingest.records import ReadOptions
+from ecoaudit.ingest.records import UNSAID_SIDE, ReadOptions
 
 Side = Literal["ac", "dc"]
 _IN_NAME = re.compile(r"(?:^|[-_. ])(ac|dc)(?:$|[-_. ])", re.IGNORECASE)
@@ -22,5 +22,5 @@ def declared_side(in_log: str | None, path: str, options: ReadOptions, account: 
         if match:
             account.warn(f"the readings are taken for {match[1].upper()} by the folder's name {folder!r}")
             return "ac" if match[1].lower() == "ac" else "dc"
-    account.warn("nothing says whether the meter reads AC or DC; name it with --meter-boundary")
+    account.warn(UNSAID_SIDE)
     return None
