@@ -9,6 +9,7 @@ from ecoaudit.ingest.records import Event, FloatArray, GpuInfo, Telemetry
 from ecoaudit.model.integrate import DeviceEnergy, integrate, unread
 from ecoaudit.model.intervals import BoolArray
 from ecoaudit.model.notes import Notes
+from ecoaudit.model.profile import Profile, profile_of
 from ecoaudit.model.reduce import Partial, merge, reduce_samples, sampling
 
 CEILING = 1.5
@@ -39,6 +40,11 @@ class Stream:
     def node_gpu_count(self) -> int | None:
         """Number of GPUs in the node, this run's or not, as the recorder saw it."""
         return max((f.node_gpu_count for f in self.files if f.node_gpu_count), default=None)
+
+    @property
+    def profiles(self) -> tuple[Profile, ...]:
+        """The boards' mean power over time, one for each file."""
+        return tuple(profile_of(file) for file in self.files)
 
     @property
     def events(self) -> tuple[Event, ...]:

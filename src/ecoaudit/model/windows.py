@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ecoaudit.ingest.records import FloatArray, MeterLog, Phase, Telemetry, TrainingLog
+from ecoaudit.ingest.records import FloatArray, MeterLog, Phase, TrainingLog
 from ecoaudit.model.audit import Window, Windows
 from ecoaudit.model.clock import fitting_offsets, iso
 from ecoaudit.model.intervals import split, trapezoid_j
@@ -188,13 +188,6 @@ def _placed(found: Sequence[Stream], job: Span, training: TrainingLog, notes: No
     return Span(start, start + runtime, "run time in the training log, placed where the GPUs drew most")
 
 
-def _mean_power(file: Telemetry) -> FloatArray:
-    """Return the boards' mean power at each sample in W, shape (n,), 0 where none was read."""
-    read = np.isfinite(file.power_w)
-    total: FloatArray = np.where(read, file.power_w, 0.0).sum(axis=1) / np.maximum(read.sum(axis=1), 1)
-    return total
-
-
 def _busiest(stream: Stream, job: Span, runtime_s: float) -> tuple[float, bool]:
     """Return the start of the stretch of `runtime_s` in which the first node's boards took the most energy.
 
@@ -202,9 +195,9 @@ def _busiest(stream: Stream, job: Span, runtime_s: float) -> tuple[float, bool]:
     the stretch apart at most, is followed by a fine one.
     """
     first = stream.files[0]
-    files = [file for file in stream.files if file.gpus == first.gpus]
-    times = np.concatenate([file.time_s for file in files])
-    power = np.concatenate([_mean_power(file) for file in files])
+    profiles = [profile for file, profile in zip(stream.files, stream.profiles, strict=True) if file.gpus == first.gpus]
+    times = np.concatenate([profile.time_s for profile in profiles])
+    power = np.concatenate([profile.power_w for profile in profiles])
     last = job.end_s - runtime_s
     count = int(min(MOST_PLACES, max(PLACES, 4.0 * job.duration_s / runtime_s)))
     coarse = np.linspace(job.start_s, last, count)
@@ -231,10 +224,10 @@ def idle_ends(found: Sequence[Stream], job: Span) -> tuple[float, float]:
     """Return how long the GPUs of all nodes were idle at the start and at the end of the job, in s."""
     first = last = None
     for stream in found:
-        power = [_mean_power(file) for file in stream.files]
-        limit = ACTIVE_SHARE * max((float(p.max(initial=0.0)) for p in power), default=0.0)
-        for file, watts in zip(stream.files, power, strict=True):
-            active = file.time_s[(watts > limit) & (file.time_s >= job.start_s) & (file.time_s <= job.end_s)]
+        profiles = stream.profiles
+        limit = ACTIVE_SHARE * max((float(p.power_w.max(initial=0.0)) for p in profiles), default=0.0)
+        for p in profiles:
+            active = p.time_s[(p.power_w > limit) & (p.time_s >= job.start_s) & (p.time_s <= job.end_s)]
             if active.size:
                 first = float(active[0]) if first is None else min(first, float(active[0]))
                 last = float(active[-1]) if last is None else max(last, float(active[-1]))
