@@ -18,10 +18,6 @@ BAD_INPUT = 2
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 
-_PLACE = frozenset({"region", "zone", "intensity_g_per_kwh"})
-_INTENSITY = frozenset({"intensity_g_per_kwh", "intensity_series", "grid_provider"})
-"""Options that say where the run was, and those that answer how dirty its grid was: one answer holds."""
-
 
 class _Commands(click.Group):
     """Commands that live in their own stage are imported only when called or listed by name."""
@@ -141,6 +137,9 @@ def _site_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--pue", type=float, help="Power usage effectiveness of the site."),
         click.option("--price", "price_per_gpu_hour", type=float, help="Price of a GPU-hour, USD."),
+        click.option("--gpu", "hardware_gpu", help='GPU that the run ran on, e.g. "H100 SXM", where no log tells.'),
+        click.option("--gpus", "hardware_gpus", type=int, help="GPUs of the whole run, where no log tells."),
+        click.option("--nodes", "hardware_nodes", type=int, help="Nodes that these GPUs were on."),
         click.option("--host-power-w", type=float, help="Power of a node at the wall without its GPUs, W."),
         click.option(
             "--node-gpus", "node_gpu_count", type=int, help="GPUs in a node, where the logs show only the run's share."
@@ -170,8 +169,6 @@ def _site_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def load_config(config_path: Path | None, overrides: dict[str, Any]) -> Config:
     """Return the given options over the configuration file; without a file named, the repository's if it has one."""
-    import msgspec
-
     from ecoaudit import config
 
     default = Path(".github/ecoaudit.yml")
@@ -179,23 +176,7 @@ def load_config(config_path: Path | None, overrides: dict[str, Any]) -> Config:
         config_path = default
     base = config.load(config_path) if config_path else Config()
     given = {key: value for key, value in overrides.items() if value is not None}
-    model = {key.removeprefix("model_"): given.pop(key) for key in list(given) if key.startswith("model_")}
-    if _PLACE & given.keys():
-        # An option says where the run was: what the file says of the place no longer holds.
-        base = msgspec.structs.replace(
-            base,
-            region=None,
-            zone=None,
-            intensity_g_per_kwh=None,
-            intensity_series=None,
-            market_intensity_g_per_kwh=None,
-        )
-    if _INTENSITY & given.keys():
-        base = msgspec.structs.replace(base, intensity_g_per_kwh=None, intensity_series=None, grid_provider=None)
-    merged = {**msgspec.to_builtins(base), **given}
-    if model:
-        merged["model"] = {**(merged["model"] or {}), **model}
-    return config.parse(merged, where="command line")
+    return config.override(base, given, where="command line")
 
 
 @main.command()

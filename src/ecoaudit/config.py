@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -69,6 +70,19 @@ class ModelShape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise ValueError("model: layers and hidden_size belong together")
 
 
+class HardwareShape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the run ran on, where the logs do not tell or tell wrong: the GPU by any usual name, how many of them the
+    run had in all, and on how many nodes."""
+
+    gpu: str | None = None
+    gpus: PositiveCount | None = None
+    nodes: PositiveCount | None = None
+
+    def __post_init__(self) -> None:
+        if self.gpus is not None and self.nodes is not None and self.gpus < self.nodes:
+            raise ValueError(f"hardware: {self.gpus} GPUs cannot be on {self.nodes} nodes; gpus counts all")
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything a project can set; `None` and `auto` mean: what the logs say, else the default with a warning."""
 
@@ -83,6 +97,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     pue: PueValue | Literal["auto"] = "auto"
     price_per_gpu_hour: NotNegative | Literal["auto"] = "auto"
     host_power_w: Positive | None = None
+    hardware: HardwareShape | None = None
     node_gpu_count: PositiveCount | None = None
     cooling: Literal["air", "liquid", "immersion"] | None = None
     meter_boundary: Literal["ac", "dc"] | None = None
@@ -100,6 +115,31 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError(f"{' and '.join(given)} are different answers to one question: give one")
 
 
+_GROUPS: dict[str, type[msgspec.Struct]] = {"hardware": HardwareShape, "model": ModelShape}
+_PLACE = frozenset({"region", "zone", "intensity_g_per_kwh"})
+_INTENSITY = frozenset({"intensity_g_per_kwh", "intensity_series", "grid_provider"})
+"""Keys that say where the run was, and those that answer how dirty its grid was: one answer holds."""
+
+
+def override(base: Config, given: Mapping[str, Any], *, where: str) -> Config:
+    """Return `base` with the keys `given` on a command line in their place; `model_params` means the model's `params`.
+
+    A place that is given replaces the whole place, and one answer to how dirty the grid was replaces the others.
+    """
+    merged = msgspec.to_builtins(base)
+    if _PLACE & given.keys():
+        merged |= dict.fromkeys((*_PLACE, "intensity_series", "market_intensity_g_per_kwh"))
+    if _INTENSITY & given.keys():
+        merged |= dict.fromkeys(_INTENSITY)
+    for key, value in given.items():
+        group, _, inner = key.partition("_")
+        if group in _GROUPS and inner:
+            merged[group] = {**(merged[group] or {}), inner: value}
+        else:
+            merged[key] = value
+    return parse(merged, where=where)
+
+
 def parse(data: Any, *, where: str) -> Config:
     """Return the configuration in the decoded YAML `data`; the error for an unknown key names the nearest known one."""
     if data is None:
@@ -107,9 +147,9 @@ def parse(data: Any, *, where: str) -> Config:
     if not isinstance(data, dict):
         raise EcoauditError("the configuration must be a mapping of keys to values", where=where)
     _check_keys(data, Config, where)
-    model = data.get("model")
-    if isinstance(model, dict):
-        _check_keys(model, ModelShape, f"{where}: model")
+    for name, kind in _GROUPS.items():
+        if isinstance(data.get(name), dict):
+            _check_keys(data[name], kind, f"{where}: {name}")
     budgets = data.get("budgets")
     if isinstance(budgets, list):
         for number, budget in enumerate(budgets, 1):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ecoaudit.ingest.records import RunLogs
     from ecoaudit.judge.verdict import Verdict
     from ecoaudit.model.calibration import CalibratedLine
-    from ecoaudit.model.inputs import Site, StatedModel
+    from ecoaudit.model.inputs import ModelOptions, Site, StatedHardware, StatedModel
     from ecoaudit.reference import Tables
     from ecoaudit.reference.types import GpuPrice, GridFactor, IntensitySeries, Region
     from ecoaudit.report import Report
@@ -58,6 +58,7 @@ def audit_inputs(inputs: Sequence[str], config: Config, identity: RunIdentity | 
         meter_boundary=config.meter_boundary,
         network_power_w=config.network_power_w,
         calibration=_calibration(config.calibration),
+        hardware=_stated_hardware(config, tables),
         node_gpu_count=config.node_gpu_count,
         model=_stated_model(config, tables),
     )
@@ -68,7 +69,7 @@ def audit_inputs(inputs: Sequence[str], config: Config, identity: RunIdentity | 
         zone = site.grid.zone if config.zone and site.grid else None
         found = live.ask(provider, live.Place(zone, site.region), _span(logs))
         site = dataclasses.replace(site, series=found.series, warnings=(*site.warnings, *found.warnings))
-    site = dataclasses.replace(site, price=_price(config, tables, _gpu_names(logs)))
+    site = dataclasses.replace(site, price=_price(config, tables, _gpu_names(logs, options)))
     identity = identity or RunIdentity()
     return build_audit(
         logs,
@@ -192,8 +193,20 @@ def _stated_model(config: Config, tables: "Tables") -> "StatedModel | None":
     )
 
 
-def _gpu_names(logs: "RunLogs") -> list[str]:
-    """Return the GPU names that the logs carry, telemetry before system descriptions."""
+def _stated_hardware(config: Config, tables: "Tables") -> "StatedHardware | None":
+    """Return the hardware as the configuration states it; raises for a GPU that no or more than one row can mean."""
+    from ecoaudit.model.inputs import StatedHardware
+
+    given = config.hardware
+    if given is None:
+        return None
+    return StatedHardware(tables.gpu(given.gpu) if given.gpu is not None else None, given.gpus, given.nodes)
+
+
+def _gpu_names(logs: "RunLogs", options: "ModelOptions") -> list[str]:
+    """Return the GPU's name as stated, else the names that the logs carry, telemetry before system descriptions."""
+    if options.hardware is not None and options.hardware.gpu is not None:
+        return [options.hardware.gpu.name]
     names = [gpu.name for telemetry in logs.telemetry for gpu in telemetry.gpus if gpu.name]
     return names or [system.gpu_model for system in logs.systems if system.gpu_model]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ecoaudit.config import Budget
+from ecoaudit.config import Budget, HardwareShape
 from ecoaudit.errors import EcoauditError
 from ecoaudit.publish import inputs
 from ecoaudit.publish.inputs import Settings, merge, read_settings
@@ -33,6 +33,8 @@ def test_the_token_is_not_in_the_representation() -> None:
     [
         ("INTENSITY", "much"),
         ("PUE", "nan"),
+        ("GPUS", "7.5"),
+        ("NODES", "two"),
         ("CARBON-BUDGET-KG", "10 kg"),
         ("COST-BUDGET-USD", "-1"),
         ("COMMENT", "yes"),
@@ -57,6 +59,19 @@ def test_inputs_come_before_the_file() -> None:
     config = merge(file, settings, where="f")
     assert (config.project, config.region, config.zone, config.pue) == ("a", None, "SE", "auto")
     assert config.budgets == (Budget(metric="carbon_kg", max=5.0),)
+
+
+def test_a_place_as_input_replaces_every_answer_of_the_file_to_how_dirty_the_grid_was() -> None:
+    file = b"region: aws:us-east-1\nintensity_series: grid.csv\nmarket_intensity_g_per_kwh: 3\n"
+    config = merge(file, read_settings({"INPUT_INTENSITY": "20"}), where="f")
+    assert (config.region, config.intensity_g_per_kwh, config.intensity_series) == (None, 20.0, None)
+    assert config.market_intensity_g_per_kwh is None
+
+
+def test_hardware_inputs_complete_the_files_hardware() -> None:
+    settings = read_settings({"INPUT_GPU": "H100 SXM", "INPUT_GPUS": "16"})
+    config = merge(b"hardware: {gpus: 8, nodes: 2}\n", settings, where="f")
+    assert config.hardware == HardwareShape(gpu="H100 SXM", gpus=16, nodes=2)
 
 
 def test_budgets_of_inputs_join_those_of_the_file() -> None:

@@ -9,8 +9,8 @@ import pytest
 import responses
 
 from ecoaudit import pipeline
-from ecoaudit.cli import load_config, main
-from ecoaudit.config import Config, parse
+from ecoaudit.cli import load_config, main, run
+from ecoaudit.config import Config, HardwareShape, ModelShape, parse
 from ecoaudit.errors import EcoauditError
 from ecoaudit.model.audit import Audit
 
@@ -41,12 +41,11 @@ def test_every_key_has_an_option_or_is_for_the_file_alone() -> None:
     command = main.get_command(None, "audit")  # type: ignore[arg-type]
     assert command is not None
     names = {parameter.name for parameter in command.params}
-    only_in_file = {"budgets", "on_missing_baseline", "model"}
+    only_in_file = {"budgets", "on_missing_baseline", "hardware", "model"}
     assert set(Config.__struct_fields__) - names == only_in_file
-    shape = {name for name in names if name and name.startswith("model_")}
-    from ecoaudit.config import ModelShape
-
-    assert shape == {f"model_{name}" for name in ModelShape.__struct_fields__}
+    for group, kind in (("hardware", HardwareShape), ("model", ModelShape)):
+        shape = {name for name in names if name and name.startswith(f"{group}_")}
+        assert shape == {f"{group}_{name}" for name in kind.__struct_fields__}
 
 
 def test_a_place_on_the_command_line_replaces_the_files_place(file: Callable[[str], Path]) -> None:
@@ -67,6 +66,37 @@ def test_a_model_option_completes_the_files_model(file: Callable[[str], Path]) -
     found = load_config(file("model: {params: 7e9, sequence_length: 4096}\n"), {"model_sequence_length": 8192})
     assert found.model is not None
     assert (found.model.params, found.model.sequence_length) == (7e9, 8192)
+
+
+def test_a_hardware_option_completes_the_files_hardware(file: Callable[[str], Path]) -> None:
+    found = load_config(file("hardware: {gpu: H100 SXM, gpus: 8}\n"), {"hardware_gpus": 16})
+    assert found.hardware == HardwareShape(gpu="H100 SXM", gpus=16)
+
+
+def test_fewer_gpus_than_nodes_are_refused() -> None:
+    with pytest.raises(EcoauditError, match="2 GPUs cannot be on 4 nodes"):
+        load_config(None, {"hardware_gpus": 2, "hardware_nodes": 4})
+
+
+LOG = """\
+step 1/3 | loss 11.0 | norm 1.0 | lr 1.0e-04 | 1000.00 ms | 524288 tok/s
+step 2/3 | loss 10.0 | norm 1.0 | lr 1.0e-04 | 1000.00 ms | 524288 tok/s
+step 3/3 | loss 9.0 | norm 1.0 | lr 1.0e-04 | 1000.00 ms | 524288 tok/s
+"""
+
+
+def test_a_log_alone_is_audited_on_the_hardware_named_on_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "train.log"
+    log.write_text(LOG, encoding="utf-8")
+    arguments = ["audit", str(log), "-o", str(tmp_path / "report"), "--gpus", "8", "--nodes", "1"]
+    assert run([*arguments, "--gpu", "H100 SXM"]) == 0
+    found = pipeline.read_audit(tmp_path / "report" / "audit.json")
+    assert found.energy.headline is not None and found.cost.total is not None
+    assert run([*arguments, "--gpu", "H100"]) == 2
+    message = capsys.readouterr().err
+    assert "ambiguous" in message and "NVIDIA H100 80GB HBM3" in message and "NVIDIA H100 PCIe" in message
 
 
 def test_two_answers_to_one_question_are_refused() -> None:

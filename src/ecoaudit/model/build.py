@@ -39,6 +39,7 @@ from ecoaudit.model.notes import Notes
 from ecoaudit.model.plausible import plausible, why_no_board_energy
 from ecoaudit.model.quality import quality
 from ecoaudit.model.reported import reported_energy
+from ecoaudit.model.stated import with_hardware
 from ecoaudit.model.throughput import find_throughput
 from ecoaudit.model.timeline import Cuts, cut, timeline
 from ecoaudit.model.training import combine, filled, restated
@@ -85,6 +86,7 @@ def build_audit(
     notes = Notes()
     for text in (*logs.warnings, *site.warnings):
         notes.warn(text)
+    logs = with_hardware(logs, options.hardware, tables, notes)
     # Segments end where the intensity changes, so that its integral against the power is exact.
     read = _read(logs, options, tables, reducer, notes, site.series.time_s if site.series is not None else None)
     duration_s = read.time.duration_s
@@ -113,8 +115,9 @@ def build_audit(
     in_training = read.cuts.in_training if read.cuts else job
     headline = ledger.best(job)
     if headline is None:
+        named = read.system.lacking
         for key in ("energy.headline", "carbon.operational", "carbon.total"):
-            notes.null(key, lacking or NO_ENERGY)
+            notes.null(key, lacking or (f"no energy is known: no power, and {named}" if named else NO_ENERGY))
     if ledger.has_facility:
         notes.cite("PUE", f"{site.pue.value:g} ({site.pue.scope})", site.pue.citation)
         if site.pue_warning:
@@ -128,7 +131,7 @@ def build_audit(
         notes.warn(f"carbon is not known: {NO_GRID}", grave=True)
     making = embodied(read.system, gpu_hours, notes)
     carbon_found = carbon(headline, grid, making, site, functional_unit(work if divisible else None, divisible), notes)
-    invoice = bill(site, gpu_hours, notes)
+    invoice = bill(site, gpu_hours, notes, read.system.lacking)
     inside = ledger.best_inside(in_training)
     reference = find_reference(
         read.system, read.training, tables.measured_pairs(), lora=stated is not None and stated.lora

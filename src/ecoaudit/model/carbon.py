@@ -125,7 +125,7 @@ def mean_over(series: IntensitySeries, edges: FloatArray) -> tuple[FloatArray, F
 def embodied(system: System, gpu_hours: float | None, notes: Notes) -> tuple[Uncertain, str] | None:
     """Return the boards' share of their making in kgCO2e with its source; None where a board's figure is not known."""
     if not gpu_hours or not system.gpu_count or not system.boards:
-        notes.null("carbon.embodied", "GPU model or GPU-hours are not known")
+        notes.null("carbon.embodied", system.lacking or "GPU-hours are not known")
         return None
     if any(b.name == UNNAMED for b in system.boards):
         notes.null("carbon.embodied", "the log does not name its GPU")

@@ -17,12 +17,15 @@ class Bill:
     usd_per_gpu_hour: Uncertain | None
 
 
-def bill(site: Site, gpu_hours: float | None, notes: Notes) -> Bill:
-    """Return GPU-hours x price; null where the price or the GPU-hours are not known."""
+def bill(site: Site, gpu_hours: float | None, notes: Notes, lacking: str | None = None) -> Bill:
+    """Return GPU-hours x price; null where the price or the GPU-hours are not known.
+
+    `lacking` says what is not known of the hardware.
+    """
     hours = Quantity.exact(gpu_hours, "GPU-h", Basis.MEASURED, "GPUs × job duration") if gpu_hours else None
     price = site.price
     if price is None:
-        notes.null("cost.total", "no price is known for these GPUs; set price_per_gpu_hour")
+        notes.null("cost.total", lacking or "no price is known for these GPUs; set price_per_gpu_hour")
         return Bill(Cost(gpu_hours=hours), None)
     notes.cite(
         "price of a GPU-hour", f"${price.usd_per_gpu_hour:g} ({price.provider} {price.instance})", price.citation
@@ -32,7 +35,7 @@ def bill(site: Site, gpu_hours: float | None, notes: Notes) -> Bill:
     )
     source = f"{price.provider} {price.instance}: {price.citation.source}".strip()
     if gpu_hours is None:
-        notes.null("cost.total", "the number of GPUs or the duration is not known")
+        notes.null("cost.total", lacking or "the number of GPUs or the duration is not known")
     return Bill(
         Cost(
             total=(usd * gpu_hours).quantity("USD", Basis.MODELLED, f"GPU-hours × price, {source}")

@@ -158,7 +158,7 @@ def mfu(training: TrainingLog, work: Work, system: System, duration_s: float | N
     """
     found = _peak(training, system)
     if work.flops is None or found is None or not duration_s:
-        why = "GPU model, its dense peak, GPU count or duration is not known"
+        why = system.lacking or "the GPU's dense peak or the duration is not known"
         notes.null("training.mfu", work.source if work.flops is None else why)
         return None
     peak, whose = found

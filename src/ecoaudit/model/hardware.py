@@ -1,12 +1,12 @@
 """What the run ran on: from the logs, else from a description of the system, with basis and source."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ecoaudit.ingest.records import GpuInfo, RunLogs, SystemDescription, TrainingLog
 from ecoaudit.model.audit import GpuGroup, Hardware
-from ecoaudit.model.inputs import ModelOptions, Tables
+from ecoaudit.model.inputs import GIVEN, ModelOptions, StatedHardware, Tables
 from ecoaudit.model.nodes import Stream
 from ecoaudit.model.notes import Notes
 from ecoaudit.quantity import Basis, Quantity
@@ -33,7 +33,10 @@ class Boards:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """The run's hardware. `gpus_per_node` is the node's own count, `run_gpus_per_node` this run's share of it."""
+    """The run's hardware. `gpus_per_node` is the node's own count, `run_gpus_per_node` this run's share of it.
+
+    `lacking` says what no log tells of it and which option would, for the reasons of figures that need it.
+    """
 
     boards: tuple[Boards, ...]
     nodes: int | None
@@ -45,6 +48,7 @@ class System:
     operator: str | None
     source: str | None
     hosts: tuple[str, ...]
+    lacking: str | None = None
 
     @property
     def gpu(self) -> Gpu | None:
@@ -79,66 +83,104 @@ def describe_system(
     tables: Tables,
     notes: Notes,
 ) -> System:
-    """Return the run's hardware: telemetry first, then a stated description, then an assumed one, then the log."""
+    """Return the run's hardware: as stated by the user, else telemetry, a stated description, an assumed one, the log.
+
+    `logs` carry what the user states of the GPU already (`stated.with_hardware`).
+    """
+    given = options.hardware or StatedHardware()
     described = _description(logs.systems, notes)
-    meters = len({m.label for m in logs.meters if m.kind == "node"})
     cooling = options.cooling or _cooling(described.cooling if described else None)
     common = {
         "cooling": cooling,
         "name": (described.name if described else None) or (training.platform if training else None),
         "operator": training.organisation if training else None,
     }
-    if found:
-        boards = _boards([gpu for s in found for gpu in _unique(s)], tables, notes)
-        count = sum(b.count for b in boards)
-        seen = max(len(_unique(s)) for s in found)
-        per_node = (
-            options.node_gpu_count
-            or max((s.node_gpu_count for s in found if s.node_gpu_count), default=None)
-            or (described.gpus_per_node if described and described.basis == "stated" else None)
-            or seen
-        )
-        world = training.world_size if training else None
-        if world is not None and world > count:
-            notes.warn(f"the training log tells of {world} GPUs, the telemetry of {count}: the others are not counted")
-        if world is not None and world < count:
-            notes.warn(f"the telemetry holds {count} GPUs, the training log tells of {world}: all {count} are counted")
-        hosts = tuple(s.host for s in found if s.host) if all(s.host for s in found) else ()
-        return System(
-            boards=boards,
-            nodes=len(found),
-            gpu_count=count,
-            gpus_per_node=max(per_node, seen),
-            run_gpus_per_node=count / len(found),
-            source="telemetry",
-            hosts=hosts,
-            **common,  # type: ignore[arg-type]
-        )
-    nodes = (described.nodes if described else None) or meters or None
-    per_node_described = options.node_gpu_count or (described.gpus_per_node if described else None)
-    count_known = (
-        nodes * per_node_described if nodes and per_node_described else (training.world_size if training else None)
-    )
-    if count_known and not nodes:
-        per_node_described = per_node_described or min(DEFAULT_GPUS_PER_NODE, count_known)
-        nodes = -(-count_known // per_node_described)
-        notes.warn(f"{count_known} GPUs are taken for {nodes} nodes of {per_node_described}; no log tells")
+    if any(_unique(s) for s in found):
+        return _recorded(found, training, described, given, options, common, tables, notes)
+    meters = len({m.label for m in logs.meters if m.kind == "node"})
+    per_node = options.node_gpu_count or (described.gpus_per_node if described else None)
+    nodes = given.nodes or (described.nodes if described else None) or meters or len(found) or None
+    told = nodes * per_node if nodes and per_node else (training.world_size if training else None)
+    count = given.gpus or told
+    if count and nodes and not given.nodes and per_node and count > nodes * per_node:
+        nodes = None  # more GPUs than the described nodes hold
+    if count and not nodes:
+        per_node = per_node or min(DEFAULT_GPUS_PER_NODE, count)
+        nodes = -(-count // per_node)
+        if count > 1:
+            where = f"{nodes} nodes" if nodes > 1 else "one node"
+            notes.warn(f"{count} GPUs are taken for {where} of {per_node}; no log tells: set --nodes or --node-gpus")
     if described is not None and described.basis == "assumed":
         notes.warn(f"the hardware is assumed from {described.source.path}: {described.notes or described.name}")
-    boards = ()
-    if described is not None and described.gpu_model and count_known:
-        info = GpuInfo(name=described.gpu_model)
-        boards = _boards([info] * count_known, tables, notes)
+    model = given.gpu.name if given.gpu else described.gpu_model if described else None
+    sources = [
+        GIVEN if given != StatedHardware() else None,
+        described.source.path if described else None,
+        "training log" if count and not given.gpus and not (described and described.nodes) else None,
+    ]
+    return System(
+        boards=_boards([GpuInfo(name=model)] * count, tables, notes) if model and count else (),
+        nodes=nodes,
+        gpu_count=count,
+        gpus_per_node=per_node or (-(-count // nodes) if count and nodes else None),
+        run_gpus_per_node=count / nodes if count and nodes else None,
+        source="; ".join(filter(None, sources)) or None,
+        hosts=(),
+        lacking=_lacking(model, count),
+        **common,  # type: ignore[arg-type]
+    )
+
+
+def _recorded(
+    found: Sequence[Stream],
+    training: TrainingLog | None,
+    described: SystemDescription | None,
+    given: StatedHardware,
+    options: ModelOptions,
+    common: Mapping[str, object],
+    tables: Tables,
+    notes: Notes,
+) -> System:
+    """Return the hardware that telemetry read; what is stated of more boards or nodes than it read adds none."""
+    boards = _boards([gpu for s in found for gpu in _unique(s)], tables, notes)
+    count, nodes = sum(b.count for b in boards), len(found)
+    told = given.gpus or (training.world_size if training else None)
+    who = f"{told} GPUs are given" if given.gpus else f"the training log tells of {told} GPUs"
+    if told is not None and told > count:
+        notes.warn(f"{who}, the telemetry holds {count}: the others are not counted", grave=bool(given.gpus))
+    if told is not None and told < count:
+        notes.warn(f"the telemetry holds {count} GPUs, {who}: all {count} are counted", grave=bool(given.gpus))
+    stated = f"{given.nodes} nodes are given" if given.nodes != 1 else "one node is given"
+    if given.nodes and given.nodes > nodes:
+        notes.warn(f"{stated}, the telemetry holds {nodes}: the others are not counted", grave=True)
+    elif given.nodes and given.nodes < nodes:
+        notes.warn(f"the telemetry seems to hold {nodes} nodes, {stated}: what is given holds", grave=True)
+        nodes = given.nodes
+    seen = max(*(len(_unique(s)) for s in found), -(-count // nodes))
+    per_node = (
+        options.node_gpu_count
+        or max((s.node_gpu_count for s in found if s.node_gpu_count), default=None)
+        or (described.gpus_per_node if described and described.basis == "stated" else None)
+        or seen
+    )
     return System(
         boards=boards,
         nodes=nodes,
-        gpu_count=count_known,
-        gpus_per_node=per_node_described,
-        run_gpus_per_node=count_known / nodes if count_known and nodes else None,
-        source=described.source.path if described else ("training log" if count_known else None),
-        hosts=(),
+        gpu_count=count,
+        gpus_per_node=max(per_node, seen),
+        run_gpus_per_node=count / nodes,
+        source=f"telemetry; {GIVEN}" if given != StatedHardware() else "telemetry",
+        hosts=tuple(s.host for s in found if s.host) if all(s.host for s in found) else (),
+        lacking=_lacking("" if any(b.name == UNNAMED for b in boards) else "named", count),
         **common,  # type: ignore[arg-type]
     )
+
+
+def _lacking(model: str | None, count: int | None) -> str | None:
+    """Return what no log tells of the hardware, with the options that would."""
+    if not model:
+        return "no log names the GPU; give --gpu" + ("" if count else " and --gpus, their number")
+    return None if count else "no log tells the number of GPUs; give --gpus"
 
 
 def _description(systems: Sequence[SystemDescription], notes: Notes) -> SystemDescription | None:
@@ -164,9 +206,12 @@ def _boards(infos: Sequence[GpuInfo], tables: Tables, notes: Notes) -> tuple[Boa
         gpu = tables.find_gpu(name) if name != UNNAMED else None
         limits = [i.power_limit_w for i in infos if (i.name or UNNAMED) == name and i.power_limit_w]
         if name == UNNAMED:
-            notes.warn("the log does not name its GPU: TDP, peak and embodied carbon are not known")
+            notes.warn("the log does not name its GPU: TDP, peak and embodied carbon are not known; give --gpu")
         elif gpu is None:
-            notes.warn(f"the GPU {name!r} {_unresolved(name, tables)}: its TDP, peak and embodied carbon are not known")
+            notes.warn(
+                f"the GPU {name!r} {_unresolved(name, tables)}: its TDP, peak and embodied carbon are not known; give "
+                "--gpu"
+            )
         boards.append(Boards(name, gpu, count, sum(limits) / len(limits) if limits else None))
     if any(info.mig for info in infos):
         notes.warn("a GPU is partitioned (MIG): its power is the whole board's, whoever else uses it")

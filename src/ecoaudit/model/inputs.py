@@ -88,6 +88,18 @@ class StatedModel:
     precision: str | None = None
 
 
+GIVEN = "given by the user"
+
+
+@dataclass(frozen=True, slots=True)
+class StatedHardware:
+    """The run's hardware as stated: the GPU, how many of them the run had in all, and on how many nodes."""
+
+    gpu: Gpu | None = None
+    gpus: int | None = None
+    nodes: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
     """What the user says of the hardware and the meters; None means: what the logs say, else the stated default.
@@ -102,6 +114,7 @@ class ModelOptions:
     network_power_w: float | None = None
     calibration: CalibratedLine | None = None
     node_gpu_count: int | None = None
+    hardware: StatedHardware | None = None
     model: StatedModel | None = None
 
 

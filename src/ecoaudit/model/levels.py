@@ -202,8 +202,9 @@ class Ledger:
     def explain(self, notes: Notes) -> None:
         """Say of every level and boundary that is null why it is."""
         if self.static_w is None:
+            timed = "nothing in the logs tells how long the run took" if not self.seconds.sum() else None
             notes.null(
-                "energy.levels.L1", "the GPUs' limit and TDP are not known, or nothing tells how long the run took"
+                "energy.levels.L1", timed or self.system.lacking or "the GPUs' limit and TDP are not known; give --gpu"
             )
         if self.boards is None:
             notes.null(

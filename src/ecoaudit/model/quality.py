@@ -38,7 +38,7 @@ def quality(
             notes.warn(text)
     bad = sum(each.bad_lines for each in read)
     if bad:
-        notes.warn(f"{bad} line{'s' * (bad > 1)} could not be read and are left out")
+        notes.warn(f"{bad} line{'s' * (bad > 1)} could not be read and {'are' if bad > 1 else 'is'} left out")
     node_meters = meters.meters if meters is not None else ()
     gaps = _gaps(gpus, meters)
     samples = sum(g.energy.samples for g in gpus) + sum(m.readings for m in node_meters)

@@ -50,7 +50,8 @@ def by_utilisation(
     """
     gpu = system.gpu
     if gpu is None or not system.nodes or not system.gpu_count:
-        notes.null("energy.levels.L3", "GPU model, GPU count and number of nodes are not all known; name the hardware")
+        mixed = "the GPUs are not all of one known model, and without their power no line of node power fits them"
+        notes.null("energy.levels.L3", system.lacking or mixed)
         return None
     node_gpus = system.gpus_per_node or 0
     line = choose_line(tables.utilisation_lines(), system, tables, without=without)
@@ -58,7 +59,7 @@ def by_utilisation(
         notes.null(
             "energy.levels.L3",
             f"no metered node is like this one ({node_gpus} × {gpu.name}); record GPU power and give --host-power-w, "
-            "or use `ecoaudit calibrate`",
+            "use `ecoaudit calibrate`, or, where the run had a part of a larger node, give --node-gpus",
         )
         return None
     u, known_u = utilisation(system, training, duration_s, tables.measured_pairs(), notes)

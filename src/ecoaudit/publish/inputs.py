@@ -47,6 +47,9 @@ INPUTS = (
     Input("intensity", "", "Grid intensity in gCO2e/kWh."),
     Input("pue", "", "Power usage effectiveness of the site."),
     Input("price-per-gpu-hour", "", "Price of a GPU-hour in USD."),
+    Input("gpu", "", "GPU that the run ran on, such as H100 SXM, where no log tells."),
+    Input("gpus", "", "GPUs of the whole run, where no log tells."),
+    Input("nodes", "", "Nodes that these GPUs were on."),
     Input("host-power-w", "", "Power of a node at the wall without its GPUs, in W."),
     Input("calibration", "", "File that `ecoaudit calibrate` fitted on your own nodes."),
     Input("carbon-budget-kg", "", "Fail when the run emits more than this many kgCO2e."),
@@ -87,13 +90,16 @@ _OVERRIDES = {
     "intensity": "intensity_g_per_kwh",
     "pue": "pue",
     "price-per-gpu-hour": "price_per_gpu_hour",
+    "gpu": "hardware_gpu",
+    "gpus": "hardware_gpus",
+    "nodes": "hardware_nodes",
     "host-power-w": "host_power_w",
     "on-missing-baseline": "on_missing_baseline",
 }
 _BRANCH = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._/-]{0,98}[A-Za-z0-9_])?")
 _NUMBERS = frozenset({"intensity", "pue", "price-per-gpu-hour", "host-power-w"})
+_COUNTS = frozenset({"gpus", "nodes"})
 _WORDS = frozenset({"auto"})
-_PLACES = frozenset({"region", "zone", "intensity_g_per_kwh"})
 _BUDGETS: tuple[tuple[str, config.Metric, Literal["max", "max_increase_percent"]], ...] = (
     ("carbon-budget-kg", "carbon_kg", "max"),
     ("energy-budget-kwh", "energy_kwh", "max"),
@@ -130,8 +136,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     overrides: dict[str, Any] = {}
     for name, key in _OVERRIDES.items():
         if values[name]:
-            is_number = name in _NUMBERS and values[name] not in _WORDS
-            overrides[key] = _number(name, values[name]) if is_number else values[name]
+            overrides[key] = _read(name, values[name])
     return Settings(
         logs=(*_lines(values["telemetry"]), *_lines(values["logs"])),
         audits=_lines(values["audit"]),
@@ -155,10 +160,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 def merge(data: bytes | None, settings: Settings, *, where: str) -> Config:
     """Return the configuration in the YAML `data` (None: no file) with the inputs over it."""
     base = _parse(data, where) if data is not None else Config()
-    if _PLACES & settings.overrides.keys():
-        # An input says where the run was: what the file says of the place no longer holds.
-        base = msgspec.structs.replace(base, region=None, zone=None, intensity_g_per_kwh=None)
-    merged = config.parse({**msgspec.to_builtins(base), **settings.overrides}, where="action inputs")
+    merged = config.override(base, settings.overrides, where="action inputs")
     given = {(budget.metric, budget.max is None) for budget in settings.budgets}
     kept = [budget for budget in merged.budgets if (budget.metric, budget.max is None) not in given]
     return msgspec.structs.replace(merged, budgets=(*kept, *settings.budgets))
@@ -223,6 +225,15 @@ def _value(environ: Mapping[str, str], item: Input) -> str:
 
 def _lines(text: str) -> tuple[str, ...]:
     return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _read(name: str, text: str) -> str | float:
+    """Return the value that an input means to the configuration."""
+    if name in _COUNTS:
+        if not text.isdecimal():
+            raise EcoauditError(f"{text!r} is not a whole number", where=f"input {name}")
+        return int(text)
+    return _number(name, text) if name in _NUMBERS and text not in _WORDS else text
 
 
 def _number(name: str, text: str) -> float:
