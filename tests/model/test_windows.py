@@ -128,7 +128,7 @@ def test_the_logs_phases_serve_where_the_recorder_has_none() -> None:
     run = training(0.0, 1000.0, phases=(Phase("eval", START + 100.0, START + 150.0),))
     found = audit(telemetry=[telemetry([constant(600.0)] * 8, T)], training=[run])
     parts = {p.name: p.duration_s for p in found.energy.phases}
-    assert parts == pytest.approx({"eval": 50.0, "other": 950.0})
+    assert parts == pytest.approx({"eval": 50.0, "train": 950.0})
 
 
 def test_attempts_are_added_up_and_repeated_steps_count_once() -> None:

@@ -44,10 +44,11 @@ class ReadQuality:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file as given by the user and the format it was taken for."""
+    """A file as given by the user and the format it was taken for; `modified_s` is when it was last written."""
 
     path: str
     format: str
+    modified_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from ecoaudit.errors import EcoauditError
 from ecoaudit.model.clock import iso
 from ecoaudit.model.integrate import GAP_FACTOR
 from ecoaudit.model.nodes import Stream
-from ecoaudit.model.windows import Span
+from ecoaudit.model.span import Span
 
 HOLE_S = 3600.0
 """Holes up to this long are gaps of one recording, however short that is."""

@@ -61,10 +61,15 @@ class Window(_Record, frozen=True, kw_only=True):
 
 
 class Windows(_Record, frozen=True, kw_only=True):
-    """The job (everything that was paid for) and the training inside it."""
+    """The job (everything that was paid for) and the training inside it.
+
+    `clock_offset_s` was added to the training log's times to bring them onto the recording's clock; null where that log
+    has no times.
+    """
 
     job: Window | None = None
     training: Window | None = None
+    clock_offset_s: float | None = None
 
 
 class TrainingPhase(_Record, frozen=True, kw_only=True):
@@ -147,6 +152,23 @@ class PhaseEnergy(_Record, frozen=True, kw_only=True):
     boundary: Boundary
 
 
+class StepEnergy(_Record, frozen=True, kw_only=True):
+    """Energy of the steps from `first_step` to `last_step`, `t_s` seconds after the job's start.
+
+    `rework` says that a restart made the run compute them again: their energy counts, their tokens do not.
+    """
+
+    first_step: int
+    last_step: int
+    t_s: float
+    duration_s: float
+    energy: Quantity
+    boundary: Boundary
+    tokens: float | None = None
+    j_per_token: Quantity | None = None
+    rework: bool = False
+
+
 class Driver(_Record, frozen=True, kw_only=True):
     """One source of uncertainty and its share (0-1) of the headline interval's width."""
 
@@ -162,6 +184,7 @@ class Energy(_Record, frozen=True, kw_only=True):
     measured: MeasuredEnergy | None = None
     residual: Residual | None = None
     phases: list[PhaseEnergy] = []
+    steps: list[StepEnergy] = []
     pue: Quantity | None = None
     drivers: list[Driver] = []
 

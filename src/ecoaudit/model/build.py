@@ -36,6 +36,7 @@ from ecoaudit.model.nodes import (
     streams,
 )
 from ecoaudit.model.notes import Notes
+from ecoaudit.model.parts import phase_energies, step_energies
 from ecoaudit.model.plausible import plausible, why_no_board_energy
 from ecoaudit.model.quality import quality
 from ecoaudit.model.reported import reported_energy
@@ -154,7 +155,8 @@ def build_audit(
             training=training_figure.headline() if training_figure else None,
             measured=ledger.measured(),
             residual=_residual(ledger, read, tables),
-            phases=_phases(ledger, read.cuts),
+            phases=phase_energies(ledger, read.cuts, read.time),
+            steps=step_energies(ledger, read.cuts, read.time) if read.mismatch is None else [],
             pue=pue_factor(site.pue).quantity("1", PUE_BASIS, site.pue.citation.source),
             drivers=drivers(headline.joules if headline else None),
         ),
@@ -285,24 +287,6 @@ def _run(identity: Identity, read: _Read) -> a.Run:
         ended_at=iso(job.end_s) if job else None,
         duration_s=read.time.duration_s,
     )
-
-
-def _phases(ledger: Ledger, cuts: Cuts | None) -> list[a.PhaseEnergy]:
-    """Return the headline's energy by phase name; what lies in no phase is `other`, so that the parts add up."""
-    if cuts is None or not cuts.phases:
-        return []
-    names = list(dict.fromkeys(phase.name for phase in cuts.phases))
-    masks = {name: cuts.phase(name) for name in names}
-    rest = cuts.phase_of < 0
-    if rest.any() and float(cuts.seconds[rest].sum()) > 0:
-        masks["other"] = rest | masks.get("other", np.zeros_like(rest))
-    parts = []
-    for name, mask in masks.items():
-        figure = ledger.best(mask)
-        if figure is not None:
-            seconds = float(cuts.seconds[mask].sum())
-            parts.append(a.PhaseEnergy(name=name, duration_s=seconds, energy=figure.kwh(), boundary=figure.boundary))
-    return parts
 
 
 def _residual(ledger: Ledger, read: _Read, tables: Tables) -> a.Residual | None:

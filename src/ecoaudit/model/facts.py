@@ -49,11 +49,6 @@ class RunFacts:
         varying = grounded.calibration.alpha.value * boards.joules(segments).value / grounded.joules(segments).value
         return varying * of_boards + (1.0 - varying) * of_time
 
-    def between(self, start_s: float, end_s: float) -> Segments:
-        """Return the segments whose middle lies between two times."""
-        middle = 0.5 * (self.cuts.edges[:-1] + self.cuts.edges[1:])
-        return (middle > start_s) & (middle < end_s)
-
 
 @dataclass(frozen=True, slots=True)
 class Candidate:

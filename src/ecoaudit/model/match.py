@@ -2,7 +2,7 @@
 
 from ecoaudit.ingest.records import TrainingLog
 from ecoaudit.model.clock import iso
-from ecoaudit.model.windows import Span
+from ecoaudit.model.span import Span
 
 TOLERANCE = 0.05
 """A log may be longer than the recording, or lie outside of it, by this share: recorders start and stop by hand."""

@@ -37,6 +37,11 @@ class Cuts:
         numbers = [number for number, phase in enumerate(self.phases) if phase.name == name]
         return np.isin(self.phase_of, numbers)
 
+    def between(self, start_s: float, end_s: float) -> Segments:
+        """Return the segments whose middle lies between two times."""
+        middle = 0.5 * (self.edges[:-1] + self.edges[1:])
+        return (middle > start_s) & (middle < end_s)
+
     def per_bin(self, by_segment: FloatArray) -> FloatArray:
         """Return sums by bin of the chart, shape (bins,)."""
         sums: FloatArray = np.bincount(self.bin_of, by_segment, self.bins.size - 1).astype(np.float64)
@@ -44,9 +49,10 @@ class Cuts:
 
 
 def cut(time: RunTime, shortest_step_s: float | None, at: FloatArray | None = None) -> Cuts:
-    """Cut the job at its windows' and phases' edges, at the times `at` (Unix s), and into at most `POINTS` even bins.
+    """Cut the job where windows, phases and steps begin and end, at the times `at` (Unix s), and into even bins.
 
-    Bins are at least two sampling intervals long, so that each holds readings. The job must have a place on the clock.
+    There are at most `POINTS` bins. They are at least two sampling intervals long, so that each holds readings. The
+    job must have a place on the clock.
     Of more than `POINTS` times inside the job none is a cut: the bins are as fine.
     """
     job = time.job
@@ -59,6 +65,8 @@ def cut(time: RunTime, shortest_step_s: float | None, at: FloatArray | None = No
         marks += [time.training.start_s, time.training.end_s]
     for phase in time.phases:
         marks += [phase.start_s, phase.end_s]
+    for steps in time.steps:
+        marks += [steps.start_s, steps.end_s]
     inside = at[(at > job.start_s) & (at < job.end_s)] if at is not None else np.empty(0)
     more = inside if inside.size <= POINTS else inside[:0]
     edges = np.unique(np.clip(np.concatenate((bins, marks, more)), job.start_s, job.end_s))

@@ -7,6 +7,7 @@ from ecoaudit.model import windows
 from ecoaudit.model.facts import Candidate, RunFacts
 from ecoaudit.model.intervals import Segments
 from ecoaudit.model.reduce import POWER_BIN_W
+from ecoaudit.model.span import Span
 from ecoaudit.model.uncertainty import Uncertain, factor
 
 STALL_BELOW = 0.30
@@ -27,7 +28,7 @@ def idle_ends(facts: RunFacts) -> Candidate | None:
     if job is None or not facts.streams:
         return None
     lead, tail = _idle_ends(facts, job)
-    mask = facts.between(job.start_s, job.start_s + lead) | facts.between(job.end_s - tail, job.end_s)
+    mask = facts.cuts.between(job.start_s, job.start_s + lead) | facts.cuts.between(job.end_s - tail, job.end_s)
     joules = facts.energy(mask)
     if joules is None:
         return None
@@ -41,7 +42,7 @@ def idle_ends(facts: RunFacts) -> Candidate | None:
     )
 
 
-def _idle_ends(facts: RunFacts, job: windows.Span) -> tuple[float, float]:
+def _idle_ends(facts: RunFacts, job: Span) -> tuple[float, float]:
     """Return the idle time at both ends: to the sample where samples are in memory, else to the chart's bins."""
     if any(file.time_s.size > HEAD_SAMPLES for stream in facts.streams for file in stream.files) or not facts.gpus:
         return windows.idle_ends(facts.streams, job)
@@ -58,7 +59,7 @@ def stalls(facts: RunFacts) -> Candidate | None:
     if job is None or not facts.gpus:
         return None
     lead, tail = _idle_ends(facts, job)
-    inner = facts.between(job.start_s + lead, job.end_s - tail)
+    inner = facts.cuts.between(job.start_s + lead, job.end_s - tail)
     named = np.zeros(inner.size, dtype=bool)
     for name in WAITING:
         named |= facts.cuts.phase(name)

@@ -1,0 +1,90 @@
+"""When the GPUs worked: the edges of their power, and how well a run of a given length fits into a recording."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ecoaudit.ingest.records import FloatArray
+from ecoaudit.model.intervals import split, trapezoid_j
+from ecoaudit.model.nodes import Stream
+
+CONTRAST = 1.5
+"""Working boards draw at least this many times what waiting ones do; with less, power has no edges."""
+GAP_FACTOR = 3.0
+"""Between samples further apart than this times the median, an edge lies at the sample, not between the two."""
+MOST_STRETCHES = 100
+
+
+@dataclass(frozen=True)
+class LoadCurve:
+    """Mean power of one node's boards in W at times that never decrease, shape (n,) both."""
+
+    time_s: FloatArray
+    power_w: FloatArray
+
+    @cached_property
+    def interval_s(self) -> float:
+        """Median time between two samples, in s."""
+        steps = np.diff(self.time_s)
+        steps = steps[steps > 0]
+        return float(np.median(steps)) if steps.size else 0.0
+
+    @cached_property
+    def edges(self) -> tuple[FloatArray, FloatArray]:
+        """Where the boards began and ceased to work, shape (stretches,) both; empty where power never changes much.
+
+        Halfway between the least power and that of working boards (90th percentile) lies the border. Of very many
+        stretches those nearest to each other become one.
+        """
+        low = float(self.power_w.min(initial=np.inf))
+        working = self.power_w[self.power_w > CONTRAST * low]
+        if not working.size:
+            return np.empty(0), np.empty(0)
+        border = 0.5 * (low + float(np.quantile(working, 0.9)))
+        works = np.concatenate(([False], self.power_w > border, [False]))
+        change = np.flatnonzero(np.diff(works.astype(np.int8)))
+        starts = np.array([self._crossing(int(i), border, rising=True) for i in change[::2]])
+        ends = np.array([self._crossing(int(i), border, rising=False) for i in change[1::2]])
+        if starts.size > MOST_STRETCHES:
+            apart = np.sort(np.argsort(starts[1:] - ends[:-1])[-(MOST_STRETCHES - 1) :])
+            starts, ends = np.append(starts[:1], starts[1:][apart]), np.append(ends[:-1][apart], ends[-1:])
+        return starts, ends
+
+    def _crossing(self, i: int, border_w: float, *, rising: bool) -> float:
+        """Return when power crossed the border between samples i - 1 and i."""
+        if i in {0, self.time_s.size}:
+            return float(self.time_s[min(i, self.time_s.size - 1)])
+        t0, t1 = float(self.time_s[i - 1]), float(self.time_s[i])
+        if t1 - t0 > GAP_FACTOR * self.interval_s:
+            return t1 if rising else t0
+        p0, p1 = float(self.power_w[i - 1]), float(self.power_w[i])
+        return t0 + (t1 - t0) * (border_w - p0) / (p1 - p0)
+
+    def energies(self, starts: FloatArray, duration_s: float) -> FloatArray:
+        """Return the energy in J of the stretches of `duration_s` that begin at `starts`, shape (starts,)."""
+        edges = np.unique(np.concatenate((starts, starts + duration_s)))
+        t0, t1, p0, p1 = self.time_s[:-1], self.time_s[1:], self.power_w[:-1], self.power_w[1:]
+        before = np.concatenate(([0.0], np.cumsum(split(edges, t0, t1, trapezoid_j(t0, t1, p0, p1), p0, p1))))
+        energy: FloatArray = (
+            before[np.searchsorted(edges, starts + duration_s)] - before[np.searchsorted(edges, starts)]
+        )
+        return energy
+
+    def between_edges(self, duration_s: float, within_s: float) -> list[tuple[float, float]]:
+        """Return the stretches (start, end) from a rising to a falling edge that last `duration_s`, give or take."""
+        starts, ends = self.edges
+        length = ends[np.newaxis, :] - starts[:, np.newaxis]
+        first, last = np.nonzero(np.abs(length - duration_s) <= within_s)
+        return [(float(starts[i]), float(ends[j])) for i, j in zip(first, last, strict=True) if j >= i]
+
+
+def load_curve(found: Sequence[Stream]) -> LoadCurve:
+    """Return the load of the node that was recorded longest, of those of its files that hold the same GPUs."""
+    stream = max(found, key=lambda s: s.end_s - s.start_s)
+    gpus = stream.files[0].gpus
+    profiles = [p for file, p in zip(stream.files, stream.profiles, strict=True) if file.gpus == gpus]
+    time, power = np.concatenate([p.time_s for p in profiles]), np.concatenate([p.power_w for p in profiles])
+    read = power > 0
+    return LoadCurve(time[read], power[read])

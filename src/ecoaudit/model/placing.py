@@ -1,0 +1,238 @@
+"""A training log brought onto the recording's clock: by its own times, by the edges of power, by its run time."""
+
+from collections.abc import Set
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ecoaudit.ingest.records import Clock, FloatArray, Phase, TrainingLog
+from ecoaudit.model.clock import HALF_HOUR_S, MAX_OFFSET_HALF_HOURS, fitting_offsets, iso
+from ecoaudit.model.load_curve import LoadCurve
+from ecoaudit.model.notes import Notes
+from ecoaudit.model.span import Span
+
+SAME_ENERGY = 0.05
+"""Two stretches whose energies differ by less cannot be told apart by energy."""
+PLACES, MOST_PLACES = 512, 65_536
+"""Places tried for a run without a clock."""
+MOST_SKEW_S = 900.0
+"""Clocks that both know their zone are not further apart, nor is a local one from its zone's whole half-hours."""
+LEAST_SKEW_S = 5.0
+"""A step is logged some time after it ends, and power is a mean over a second: less than this is no skew."""
+EDGES_SHARE, EDGES_MOST_S = 0.02, 60.0
+"""Logged time and working time of one run may differ by this: compiling before, saving after the steps."""
+
+ONE_STRETCH = 0.9
+"""GPUs that work for this share of the time from their first to their last work did one thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A training log on the recording's clock; `moved_s` is what was added to its own times, None without times."""
+
+    log: TrainingLog
+    moved_s: float | None
+
+
+def on_clock(training: TrainingLog, load: LoadCurve, recorded: Span, clocks: Set[Clock], notes: Notes) -> Placed:
+    """Return the log on the recording's clock, or without its times when they cannot be the same run's.
+
+    `clocks` are those of the recording's files and of the log. The steps must fall on time in which the GPUs worked.
+    Where several moves would do that, none is made and a warning says so.
+    """
+    start, end = training.train_start_s, training.train_end_s
+    if start is None or end is None:
+        return Placed(training, None)
+    meets = start < recorded.end_s and end > recorded.start_s
+    mixed, local = clocks == {"utc", "naive"}, "naive" in clocks
+    by_edges = _moves_by_edges(load, start, end, local=local and (mixed or not meets))
+    if meets and not mixed:
+        return _without_skew(training, by_edges, load, notes)
+    moves = [-offset for offset in fitting_offsets(recorded.start_s, recorded.end_s, (start, end))] if local else []
+    working = _on_work(load, start, end - start, moves)
+    if len(by_edges) == 1:
+        return _moved(training, _zone_or(by_edges[0], load), "where power rises and falls as it does", notes)
+    if len(working) == 1 or len(moves) == 1:
+        (move,) = working if len(working) == 1 else moves
+        return _moved(training, move, "the only one at which the GPUs worked all that time", notes)
+    if meets:
+        several = f" ({_listed(working)} would do)" if working else ""
+        notes.warn(f"one log gives UTC, the other local time without a zone: taken as the same{several}; set timezone")
+        return Placed(training, 0.0)
+    advice = "check that they are one run, or set timezone"
+    if len(working) > 1:
+        advice = f"moved by {_listed(working)} it would fit, set timezone to tell which"
+    notes.warn(
+        f"the training log ({iso(start)} to {iso(end)}) and the recording ({iso(recorded.start_s)} to "
+        f"{iso(recorded.end_s)}) do not meet: its times are not used; {advice}"
+    )
+    without = replace(
+        training, clock="none", job_start_s=None, job_end_s=None, train_start_s=None, train_end_s=None, phases=()
+    )
+    return Placed(without, None)
+
+
+def _without_skew(training: TrainingLog, by_edges: list[float], load: LoadCurve, notes: Notes) -> Placed:
+    """Return the log moved by a skew that both edges of power tell alike; unmoved where they agree or differ."""
+    least = max(LEAST_SKEW_S, 3.0 * load.interval_s)
+    if any(abs(move) < least for move in by_edges) or not by_edges:
+        return Placed(training, 0.0)
+    if len(by_edges) > 1:
+        notes.warn(
+            f"the GPUs did not work when the training log says they did; moved by {_listed(by_edges)} it would fit: "
+            "which is not known, its times are taken as they are"
+        )
+        return Placed(training, 0.0)
+    return _moved(training, by_edges[0], "where power rises and falls as it does", notes)
+
+
+def _moves_by_edges(load: LoadCurve, start: float, end: float, *, local: bool) -> list[float]:
+    """Return what may be added to `start` and `end` to put them on a rise and a fall of power, in s, each once.
+
+    A move must be larger than the doubt that the two edges leave about it.
+    """
+    length = end - start
+    within = max(2.0 * load.interval_s, LEAST_SKEW_S, min(EDGES_SHARE * length, EDGES_MOST_S))
+    found = []
+    for rise, fall in load.between_edges(length, within):
+        move = 0.5 * (rise - start + fall - end)
+        doubt = abs(fall - rise - length)
+        zone = HALF_HOUR_S * round(move / HALF_HOUR_S) if local else 0.0
+        far = abs(zone) > MAX_OFFSET_HALF_HOURS * HALF_HOUR_S or abs(move - zone) > MOST_SKEW_S
+        if not far and (local or doubt <= max(2.0 * load.interval_s, 0.5 * abs(move))):
+            found.append((doubt, move))
+    moves: list[float] = []
+    for _, move in sorted(found):
+        if all(abs(move - other) > within for other in moves):
+            moves.append(move)
+    return [move for move in moves if _on_work(load, start, length, [move])]
+
+
+def _on_work(load: LoadCurve, start: float, length: float, moves: list[float]) -> list[float]:
+    """Return those moves at which the stretch holds nearly as much energy as any of its length."""
+    if not moves or load.time_s.size < 2:
+        return moves
+    first, last = float(load.time_s[0]), float(load.time_s[-1])
+    anywhere = np.linspace(first, max(first, last - length), _places(last - first, length))
+    tried = start + np.array(moves)
+    energy = load.energies(np.concatenate((anywhere, tried)), length)
+    enough = (1.0 - SAME_ENERGY) * float(energy.max())
+    return [move for move, joules in zip(moves, energy[anywhere.size :], strict=True) if joules >= enough]
+
+
+def _zone_or(move: float, load: LoadCurve) -> float:
+    """Return whole half-hours where the move is that but for what edges cannot tell, else the move."""
+    zone = HALF_HOUR_S * round(move / HALF_HOUR_S)
+    return zone if abs(move - zone) < max(LEAST_SKEW_S, 3.0 * load.interval_s) else move
+
+
+def _moved(training: TrainingLog, move: float, why: str, notes: Notes) -> Placed:
+    if move == 0.0:
+        return Placed(training, 0.0)
+    notes.warn(
+        f"the training log's clock is moved by {told(move)} onto the recording's, {why}; set timezone to be sure"
+    )
+    steps = training.steps
+
+    def at(time_s: float | None) -> float | None:
+        return None if time_s is None else time_s + move
+
+    log = replace(
+        training,
+        steps=replace(steps, time_s=steps.time_s + move) if steps is not None else None,
+        phases=tuple(Phase(p.name, p.start_s + move, p.end_s + move) for p in training.phases),
+        job_start_s=at(training.job_start_s),
+        job_end_s=at(training.job_end_s),
+        train_start_s=at(training.train_start_s),
+        train_end_s=at(training.train_end_s),
+    )
+    return Placed(log, move)
+
+
+def told(move_s: float) -> str:
+    """Return a move of a clock as people say it: `+5 h`, `-1.5 h`, `+5 h 17 s`, `-37 s`."""
+    sign, size = ("-" if move_s < 0 else "+"), abs(move_s)
+    halves = int((size + MOST_SKEW_S) // HALF_HOUR_S)
+    rest = size - halves * HALF_HOUR_S
+    if not halves:
+        return f"{sign}{size:.0f} s"
+    if abs(rest) < 0.5:
+        return f"{sign}{halves / 2:g} h"
+    return f"{sign}{halves / 2:g} h {'and' if rest > 0 else 'less'} {abs(rest):.0f} s"
+
+
+def _listed(moves: list[float]) -> str:
+    shown = [told(move) for move in sorted(moves, key=abs)[:4]]
+    return ", ".join(shown) + (" …" if len(moves) > len(shown) else "")
+
+
+def by_run_time(load: LoadCurve, job: Span, training: TrainingLog, notes: Notes) -> Span | None:
+    """Place a log without a clock where the GPUs drew most for as long as it says it ran; None where that is all."""
+    runtime = training.runtime_s
+    if not runtime or load.time_s.size < 2:
+        return None
+    places = _busiest(load, job, runtime)
+    written = training.source.modified_s
+    best, how = places[0], "where the GPUs drew most"
+    if len(places) > 1 and written is not None:
+        ended = [p for p in places if abs(p + runtime - written) <= max(EDGES_MOST_S, EDGES_SHARE * runtime)]
+        if len(ended) == 1:
+            places, best = ended, ended[0]
+            how = "where the GPUs drew most, of several such times the one at whose end the log was last written"
+    notes.warn(f"the training log has no clock: its {runtime:.0f} s are placed {how} ({iso(best)} on)")
+    if len(places) > 1:
+        notes.warn(
+            "the GPUs drew as much elsewhere in the recording: which of these times was this run is not known; their "
+            f"energies differ by less than {SAME_ENERGY:.0%}"
+        )
+    return Span(best, best + runtime, f"run time in the training log, placed {how}")
+
+
+def by_edges(load: LoadCurve, job: Span, left_out: float, notes: Notes) -> Span | None:
+    """Place a log that tells neither time nor duration where the GPUs worked, if that was one stretch but for pauses.
+
+    None where the stretch is all of the job but for the share `left_out`.
+    """
+    starts, ends = load.edges
+    inside = (starts >= job.start_s) & (ends <= job.end_s)
+    starts, ends = starts[inside], ends[inside]
+    if not starts.size:
+        return None
+    whole = float(ends[-1] - starts[0])
+    if float((ends - starts).sum()) < ONE_STRETCH * whole or whole >= (1 - left_out) * job.duration_s:
+        return None
+    notes.warn(
+        "the training log tells neither time nor duration: it is placed where the GPUs worked "
+        f"({iso(float(starts[0]))} to {iso(float(ends[-1]))})"
+    )
+    return Span(float(starts[0]), float(ends[-1]), "where the GPUs worked; the training log has no times")
+
+
+def _busiest(load: LoadCurve, job: Span, runtime_s: float) -> list[float]:
+    """Return where the stretches of `runtime_s` begin that took the most energy, the first one first.
+
+    The others do not meet it nor each other and took nearly as much. A coarse search, a quarter of the stretch apart at
+    most, is followed by a fine one.
+    """
+    last = job.end_s - runtime_s
+    count = _places(job.duration_s, runtime_s)
+    coarse = np.linspace(job.start_s, last, count)
+    energy = load.energies(coarse, runtime_s)
+    near = (last - job.start_s) / (count - 1)
+    enough = (1.0 - SAME_ENERGY) * float(energy.max())
+    found: list[float] = []
+    for i in np.argsort(-energy, kind="stable"):
+        if energy[i] < enough:
+            break
+        if all(abs(coarse[i] - other) >= runtime_s for other in found):
+            found.append(_refined(load, float(coarse[i]), near, (job.start_s, last), runtime_s))
+    return found
+
+
+def _places(whole_s: float, length_s: float) -> int:
+    return int(min(MOST_PLACES, max(PLACES, 4.0 * whole_s / length_s)))
+
+
+def _refined(load: LoadCurve, start: float, near: float, limits: tuple[float, float], runtime_s: float) -> float:
+    fine: FloatArray = np.linspace(max(limits[0], start - near), min(limits[1], start + near), PLACES)
+    return float(fine[int(np.argmax(load.energies(fine, runtime_s)))])
