@@ -226,3 +226,11 @@ def test_without_description_and_platform_the_folder_speaks(write: Write) -> Non
     path = write("Sub/results/1xSMC-H100-SXM-80GB/bert/result_0.txt", result("1xSUBMISSION_PLATFORM_PLACEHOLDER"))
     (system,) = ingest.read([path]).systems
     assert (system.gpu_model, system.basis) == ("H100 SXM 80GB", "assumed")
+
+
+def test_a_log_without_a_clock_comes_with_the_time_it_was_last_written(tmp_path: Path) -> None:
+    state = tmp_path / "trainer_state.json"
+    state.write_text('{"global_step": 2, "max_steps": 2, "log_history": [{"loss": 2.0, "step": 1}, {"step": 2}]}')
+    os.utime(state, (1_764_000_000.0, 1_764_000_000.0))
+    (log,) = ingest.read([str(state)]).training
+    assert (log.clock, log.source.modified_s) == ("none", 1_764_000_000.0)

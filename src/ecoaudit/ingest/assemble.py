@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def read(inputs: Sequence[str], options: ReadOptions) -> RunLogs:
         if match.entry.folder:
             out.covered.append(Path(found.path).parent)
         try:
-            out.add(registry.load(match.entry).read(file, options))
+            out.add([_dated(r, file) for r in registry.load(match.entry).read(file, options)])
         except EcoauditError as error:
             if found.named:
                 raise
@@ -85,6 +85,13 @@ def read(inputs: Sequence[str], options: ReadOptions) -> RunLogs:
         ignored=tuple(out.ignored),
         warnings=tuple(dict.fromkeys(out.warnings)),
     )
+
+
+def _dated(record: Record, file: LogFile) -> Record:
+    """Return a training log without a clock with the time its file was last written: the one hint at when it ended."""
+    if not isinstance(record, TrainingLog) or record.clock != "none" or file.is_url:
+        return record
+    return replace(record, source=replace(record.source, modified_s=Path(file.path).stat().st_mtime))
 
 
 def inspect(path: str, options: ReadOptions) -> Inspection:
