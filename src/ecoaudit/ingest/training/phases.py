@@ -14,18 +14,33 @@ _STAMP = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?)")
 _LONGEST_S = 86_400.0
 """A phase above a day is a line lost in between, not a checkpoint."""
 
-# Begin and end as the framework's own lines have them; both carry a stamp.
+# Begin and end as the framework's own lines have them; both carry a stamp. Where every rank prints the end, a `tag`
+# names the checkpoint and the last rank's line counts. A checkpoint that is written in the background has no end here:
+# training goes on meanwhile.
 _PAIRS = (
-    # DeepSpeed's checkpoint engine, also under Megatron-DeepSpeed, GPT-NeoX and the Trainer
-    ("checkpoint", re.compile(r"Checkpoint \S+ is (?:about to be saved|begin to save)"), re.compile(r"is ready now!")),
+    # DeepSpeed's checkpoint engine (2023 to 2025), also under Megatron-DeepSpeed, GPT-NeoX and the Trainer
+    (
+        "checkpoint",
+        re.compile(r"Checkpoint (?P<tag>\S+) is (?:about to be saved|begin to save)"),
+        re.compile(r"Checkpoint (?P<tag>\S+) is ready now!"),
+    ),
+    # DeepSpeed before it: the model's file first, then the optimizer's of each rank
+    (
+        "checkpoint",
+        re.compile(r"Saving model checkpoint: \S*?(?P<tag>global_step\d+)"),
+        re.compile(r"zero checkpoint saved \S*?(?P<tag>global_step\d+)"),
+    ),
     # OLMo, OLMo-core
     (
         "checkpoint",
-        re.compile(r"Saving (?:\w+ )?checkpoint(?:\.\.\.| for step \d+)"),
-        re.compile(r"[Cc]heckpoint (?:for step \d+ )?saved"),
+        re.compile(r"Saving (?:[\w-]+ ){0,3}checkpoint(?:\.\.\.| for step \d+(?!.*asynchronously))"),
+        re.compile(r"[Cc]heckpoint saved(?: to|$)"),
     ),
 )
-_FINISHED = re.compile(r"Finished (saving|loading) the checkpoint.{0,60}?in (\d+(?:\.\d+)?) seconds")
+# torchtitan: what it calls staging is the blocking part of a checkpoint that is written in the background
+_FINISHED = re.compile(
+    r"(?:Finished (saving|staging|loading) the checkpoint.{0,60}?|(Last step) checkpoint completed )in (\d+(?:\.\d+)?) ?s"
+)
 
 
 def stamp_of(text: str) -> float:
@@ -43,22 +58,27 @@ class Phases:
 
     found: list[tuple[str, float, float]] = field(default_factory=list)
     _open: dict[int, float] = field(default_factory=dict)
+    _begun: dict[tuple[int, str], float] = field(default_factory=dict)
 
     def notice(self, text: str) -> bool:
         """Take a line that begins or ends a phase; return whether it was one."""
         if "heckpoint" not in text and "ready now" not in text:
             return False
         if match := _FINISHED.search(text):
-            if match[1] == "saving":
+            if match[1] != "loading":
                 end = stamp_of(text)
-                self.span("checkpoint", end - float(match[2]), end)
+                self.span("checkpoint", end - float(match[3]), end)
             return True
         for number, (name, begin, end_line) in enumerate(_PAIRS):
-            if begin.search(text):
-                self._open.setdefault(number, stamp_of(text))  # the first of many ranks
+            if match := begin.search(text):
+                start = self._open.setdefault(number, stamp_of(text))  # the first of many ranks
+                self._begun[number, match.groupdict().get("tag", "")] = start
                 return True
-            if number in self._open and end_line.search(text):
-                self.span(name, self._open.pop(number), stamp_of(text))
+            if match := end_line.search(text):
+                tag = match.groupdict().get("tag")
+                start = self._open.pop(number, math.nan) if tag is None else self._begun.get((number, tag), math.nan)
+                self._open.pop(number, None)
+                self.span(name, start, stamp_of(text))
                 return True
         return False
 
@@ -73,12 +93,17 @@ class Phases:
             return ()
         starts = values.localise(np.array([start for _, start, _ in self.found]), options.zone)
         ends = values.localise(np.array([end for _, _, end in self.found]), options.zone)
-        phases = [
-            Phase(name, float(a), float(b))
-            for (name, _, _), a, b in zip(self.found, starts, ends, strict=True)
-            if b > a  # a clock change inside a phase
-        ]
-        return tuple(sorted(phases, key=lambda phase: phase.start_s))
+        phases: list[Phase] = []
+        spans = zip((name for name, _, _ in self.found), starts.tolist(), ends.tolist(), strict=True)
+        for name, start, end in sorted(spans, key=lambda span: span[1]):
+            if end <= start:  # a clock change inside a phase
+                continue
+            last = phases[-1] if phases else None
+            if last is not None and last.name == name and start <= last.end_s:  # other ranks, lines of two layers
+                phases[-1] = Phase(name, last.start_s, max(end, last.end_s))
+            else:
+                phases.append(Phase(name, start, end))
+        return tuple(phases)
 
 
 _LAYERS = re.compile(r"[\"']?\b(?:num_hidden_layers|n_layers?|num_layers)\b[\"']?\s*[:=]\s*(\d{1,4})\b")
