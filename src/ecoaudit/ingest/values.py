@@ -2,8 +2,10 @@
 
 import math
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -136,13 +138,17 @@ def zone(name: str | None) -> tzinfo | None:
         ) from error
 
 
-_ISO = re.compile(
-    r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})[T ,-]+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:[.,:](\d{1,9}))?\s*"
-    r"(Z|UTC|GMT|[-+]\d{2}:?\d{2})?",
+# A time of day with what may follow it: a fraction, AM or PM.
+_CLOCK = r"(\d{1,2}):(\d{2})(?::(\d{2}))?(?:[.,:](\d{1,9}))?(?:\s*([AP])\.?M\.?)?"
+_ZONE = r"(?:\s*(Z|[-+]\d{2}(?::?\d{2})?|[A-Z]{2,5}))?"
+_ISO = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})[T ,-]+" + _CLOCK + _ZONE, re.IGNORECASE)
+_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})[T \t]+(\d{2}):?(\d{2}):?(\d{2})()()(Z)?")
+_NUMERIC = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})[T ,-]+" + _CLOCK + _ZONE, re.IGNORECASE)
+_DAY_NAME = re.compile(
+    r"(?:[A-Z][a-z]{2,8},?\s+)?(\d{1,2})[- ]([A-Z][a-z]{2})[a-z]*[- ](\d{4})[T ,-]+" + _CLOCK + _ZONE,
     re.IGNORECASE,
 )
-_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})[T \t]+(\d{2}):?(\d{2}):?(\d{2})()(Z)?")
-_US = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{2,4})[ ,]+(\d{1,2}):(\d{2}):(\d{2})(?:\.(\d+))?(?:\s+([A-Za-z]{1,4}))?")
+_NAME_DAY = re.compile(r"([A-Z][a-z]{2})[a-z]* (\d{1,2}),? (\d{4})[T ,-]+" + _CLOCK + _ZONE, re.IGNORECASE)
 _WEEKDAY = re.compile(
     r"(?:[A-Z][a-z]{2,8},?\s+)?([A-Z][a-z]{2})\s+(\d{1,2})\s+(\d{1,2}):(\d{2}):(\d{2})(?:\.(\d+))?"
     r"\s+(?:([A-Z]{2,5})\s+)?(\d{4})(?:\s+([-+]\d{4}))?"
@@ -163,10 +169,12 @@ def epoch(value: float) -> float:
     raise ValueError(f"not a time: {value:g}")
 
 
-def parse_time(text: str) -> tuple[float, bool]:
+def parse_time(text: str, *, day_first: bool | None = None) -> tuple[float, bool]:
     """Return `(seconds, naive)`: Unix seconds, or, where the text has no zone, the same reading taken as UTC.
 
-    Accepts epoch numbers (s to ns) and the ISO, nvidia-smi, ctime and US slash forms. Raises `ValueError` otherwise.
+    Accepts epoch numbers (s to ns) and the ISO, nvidia-smi, ctime, named-month and numeric forms, with AM and PM.
+    `day_first` says how to read 03/11/2026; without it the month comes first, unless dots or a number over 12 tell.
+    Raises `ValueError` for anything else.
     """
     text = text.strip().strip("[]\"'")
     if ":" not in text:
@@ -176,31 +184,83 @@ def parse_time(text: str) -> tuple[float, bool]:
             pass
     head, dot, fraction = text.rpartition(".")
     if dot and fraction.isdigit():
-        seconds, naive = _whole_seconds(head)
+        seconds, naive = _whole_seconds(head, day_first)
         return seconds + float(f"0.{fraction}"), naive
-    return _whole_seconds(text)
+    return _whole_seconds(text, day_first)
 
 
 @lru_cache(maxsize=4096)
-def _whole_seconds(text: str) -> tuple[float, bool]:
+def _whole_seconds(text: str, day_first: bool | None) -> tuple[float, bool]:
     if match := _ISO.fullmatch(text) or _COMPACT.fullmatch(text):
-        year, month, day, hour, minute, second, fraction, offset = match.groups()
-        return _unix(int(year), int(month), int(day), int(hour), int(minute), int(second or 0), fraction, offset)
-    if match := _US.fullmatch(text):
-        first, middle, year, hour, minute, second, fraction, suffix = match.groups()
-        hours = int(hour)
-        if suffix and suffix.upper() in ("AM", "PM"):
-            hours, suffix = hours % 12 + (12 if suffix.upper() == "PM" else 0), None
-        # Month first, as the tools that print slashes do; a first number over 12 can only be a day.
-        month, day = (int(middle), int(first)) if int(first) > 12 else (int(first), int(middle))
-        full = int(year) + (2000 if int(year) < 100 else 0)
-        return _unix(full, month, day, hours, int(minute), int(second), fraction, suffix)
+        year, month, day, *clock = match.groups()
+        return _moment(int(year), int(month), int(day), *clock)
+    if match := _NUMERIC.fullmatch(text):
+        first, separator, second, year, *clock = match.groups()
+        # Month first, as the tools that print slashes do; a number over 12 can only be a day.
+        swap = separator == "." if day_first is None else day_first
+        if int(first) > 12 or (swap and int(second) <= 12):
+            first, second = second, first
+        return _moment(int(year) + (2000 if int(year) < 100 else 0), int(first), int(second), *clock)
+    if match := _DAY_NAME.fullmatch(text):
+        day, name, year, *clock = match.groups()
+        if name.title() in _MONTHS:
+            return _moment(int(year), _MONTHS[name.title()], int(day), *clock)
+    if match := _NAME_DAY.fullmatch(text):
+        name, day, year, *clock = match.groups()
+        if name.title() in _MONTHS:
+            return _moment(int(year), _MONTHS[name.title()], int(day), *clock)
     if match := _WEEKDAY.fullmatch(text):
         name, day, hour, minute, second, fraction, abbreviation, year, offset = match.groups()
         if name in _MONTHS:
             parts = (int(year), _MONTHS[name], int(day), int(hour), int(minute), int(second))
             return _unix(*parts, fraction, offset or abbreviation)
     raise ValueError(f"not a time: {text[:40]!r}")
+
+
+def _moment(
+    year: int,
+    month: int,
+    day: int,
+    hour: str,
+    minute: str,
+    second: str | None,
+    fraction: str | None,
+    half: str | None,
+    offset: str | None,
+) -> tuple[float, bool]:
+    hours = int(hour)
+    if half:
+        if not 1 <= hours <= 12:
+            raise ValueError(f"not an hour of half a day: {hours}")
+        hours = hours % 12 + (12 if half.upper() == "P" else 0)
+    return _unix(year, month, day, hours, int(minute), int(second or 0), fraction, offset)
+
+
+_DATE = re.compile(r"(?<![\d/.-])(\d{1,2})([/.-])(\d{1,2})\2(?:\d{4}|\d{2})[T ,]+\d{1,2}:\d{2}")
+
+
+def day_first(texts: Iterable[str]) -> bool | None:
+    """Return whether numeric dates such as 03/11/2026 put the day first; None where no date is like that.
+
+    A number over 12 tells; else the order that makes the dates go on by fewer days, which is the right one as soon as
+    two days are in the log; else the separator (dots: day first).
+    """
+    pairs: dict[tuple[int, int], None] = {}
+    dots = False
+    for text in texts:
+        for match in _DATE.finditer(text):
+            pairs[int(match[1]), int(match[3])] = None
+            dots = match[2] == "."
+    if not pairs:
+        return None
+    if any(b > 12 for _, b in pairs):
+        return False
+    if any(a > 12 for a, _ in pairs):
+        return True
+    ordered = list(pairs)
+    steps = [(abs(d - b) * 31 + abs(c - a), abs(c - a) * 31 + abs(d - b)) for (a, b), (c, d) in pairwise(ordered)]
+    day, month = sum(s[0] for s in steps), sum(s[1] for s in steps)
+    return dots if day == month else day < month
 
 
 def _unix(
@@ -213,7 +273,7 @@ def _unix(
     if offset[0] in "+-":
         sign = -1 if offset[0] == "-" else 1
         digits = offset[1:].replace(":", "")
-        return seconds - sign * (int(digits[:2]) * 3600 + int(digits[2:]) * 60), False
+        return seconds - sign * (int(digits[:2]) * 3600 + int(digits[2:] or 0) * 60), False
     hours = _ABBREVIATIONS.get(offset.upper())
     return (seconds, True) if hours is None else (seconds - hours * 3600, False)
 
