@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ecoaudit.config import Budget, HardwareShape
+from ecoaudit.config import Budget, Config, HardwareShape, ModelShape
 from ecoaudit.errors import EcoauditError
 from ecoaudit.publish import inputs
 from ecoaudit.publish.inputs import Settings, merge, read_settings
@@ -72,6 +72,43 @@ def test_hardware_inputs_complete_the_files_hardware() -> None:
     settings = read_settings({"INPUT_GPU": "H100 SXM", "INPUT_GPUS": "16"})
     config = merge(b"hardware: {gpus: 8, nodes: 2}\n", settings, where="f")
     assert config.hardware == HardwareShape(gpu="H100 SXM", gpus=16, nodes=2)
+
+
+def test_what_a_workflow_says_of_the_run_is_an_input() -> None:
+    given = {
+        "ZONE": "GB",
+        "INTENSITY-BASIS": "direct",
+        "GRID-PROVIDER": "ukcarbonintensity",
+        "NODE-GPUS": "8",
+        "COOLING": "liquid",
+        "TIMEZONE": "Europe/London",
+        "MODEL": "llama2-7b",
+        "PARAMS": "6.738e9",
+    }
+    config = merge(None, read_settings({f"INPUT_{name}": value for name, value in given.items()}), where="f")
+    assert config == Config(
+        zone="GB",
+        intensity_basis="direct",
+        grid_provider="ukcarbonintensity",
+        node_gpu_count=8,
+        cooling="liquid",
+        timezone="Europe/London",
+        model=ModelShape(preset="llama2-7b", params=6.738e9),
+    )
+
+
+@pytest.mark.parametrize(("name", "value"), [("COOLING", "water"), ("INTENSITY-BASIS", "average")])
+def test_a_word_that_is_none_of_the_choices_is_refused_with_the_choices(name: str, value: str) -> None:
+    with pytest.raises(EcoauditError, match=f"action inputs: .*{value}"):
+        merge(None, read_settings({f"INPUT_{name}": value}), where="f")
+
+
+def test_an_input_for_every_key_or_the_file_alone() -> None:
+    """Keys that a workflow seldom sets, and lists, are left to the file (docs/action.md says so)."""
+    in_file = {"intensity_series", "market_intensity_g_per_kwh", "meter_boundary", "network_power_w", "budgets"}
+    reached = set(inputs.OVERRIDES.values()) | {"calibration"}
+    grouped = {key.partition("_")[0] for key in reached if key.startswith(("hardware_", "model_"))}
+    assert set(Config.__struct_fields__) - reached - grouped == in_file
 
 
 def test_budgets_of_inputs_join_those_of_the_file() -> None:

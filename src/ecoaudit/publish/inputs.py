@@ -45,13 +45,20 @@ INPUTS = (
     Input("region", "", "Cloud region, such as aws:eu-north-1: sets grid intensity, PUE and price."),
     Input("zone", "", "Grid zone, such as SE or US-VA, where there is no cloud region."),
     Input("intensity", "", "Grid intensity in gCO2e/kWh."),
+    Input("intensity-basis", "", "lifecycle, direct, marginal or as given: what it is, or which one to ask for."),
+    Input("grid-provider", "", "Asked for the intensity over time: electricitymaps, ukcarbonintensity or a URL."),
     Input("pue", "", "Power usage effectiveness of the site."),
     Input("price-per-gpu-hour", "", "Price of a GPU-hour in USD."),
     Input("gpu", "", "GPU that the run ran on, such as H100 SXM, where no log tells."),
     Input("gpus", "", "GPUs of the whole run, where no log tells."),
     Input("nodes", "", "Nodes that these GPUs were on."),
+    Input("node-gpus", "", "GPUs in a node, where the run had only some of them."),
+    Input("cooling", "", "Cooling of the nodes: air, liquid or immersion; narrows the node model."),
     Input("host-power-w", "", "Power of a node at the wall without its GPUs, in W."),
     Input("calibration", "", "File that `ecoaudit calibrate` fitted on your own nodes."),
+    Input("timezone", "", "Zone of logs in local time, such as Europe/Berlin."),
+    Input("model", "", "Known model that was trained, such as llama2-7b: for FLOPs and MFU."),
+    Input("params", "", "Parameters of the trained model, such as 7e9."),
     Input("carbon-budget-kg", "", "Fail when the run emits more than this many kgCO2e."),
     Input("energy-budget-kwh", "", "Fail when the run uses more than this many kWh."),
     Input("cost-budget-usd", "", "Fail when the run costs more than this many USD."),
@@ -83,22 +90,30 @@ OUTPUTS = (
     Output("check-url", "Address of the check run; empty when none was created."),
 )
 
-_OVERRIDES = {
+OVERRIDES = {
     "project": "project",
     "region": "region",
     "zone": "zone",
     "intensity": "intensity_g_per_kwh",
+    "intensity-basis": "intensity_basis",
+    "grid-provider": "grid_provider",
     "pue": "pue",
     "price-per-gpu-hour": "price_per_gpu_hour",
     "gpu": "hardware_gpu",
     "gpus": "hardware_gpus",
     "nodes": "hardware_nodes",
+    "node-gpus": "node_gpu_count",
+    "cooling": "cooling",
     "host-power-w": "host_power_w",
+    "timezone": "timezone",
+    "model": "model_preset",
+    "params": "model_params",
     "on-missing-baseline": "on_missing_baseline",
 }
+"""Inputs that set a key of the configuration; `hardware_gpu` is `gpu` of the group `hardware`."""
 _BRANCH = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._/-]{0,98}[A-Za-z0-9_])?")
-_NUMBERS = frozenset({"intensity", "pue", "price-per-gpu-hour", "host-power-w"})
-_COUNTS = frozenset({"gpus", "nodes"})
+_NUMBERS = frozenset({"intensity", "pue", "price-per-gpu-hour", "host-power-w", "params"})
+_COUNTS = frozenset({"gpus", "nodes", "node-gpus"})
 _WORDS = frozenset({"auto"})
 _BUDGETS: tuple[tuple[str, config.Metric, Literal["max", "max_increase_percent"]], ...] = (
     ("carbon-budget-kg", "carbon_kg", "max"),
@@ -134,7 +149,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """
     values = {item.name: _value(environ, item) for item in INPUTS}
     overrides: dict[str, Any] = {}
-    for name, key in _OVERRIDES.items():
+    for name, key in OVERRIDES.items():
         if values[name]:
             overrides[key] = _read(name, values[name])
     return Settings(
