@@ -137,7 +137,8 @@ class Steps:
                 "rework_steps": rework,
                 "rework_tokens": _per_step(self.step, self.tokens, rework),
             }
-            fields |= _window(series)
+            first_line = max(1, min(self.step[0], self.interval))
+            fields |= training_window(series, first_line, known.get("job_start_s"))
             if rework:
                 account.warn(f"the log goes back to earlier steps: {rework} steps were trained again")
             energy = np.array(self.energy_j, dtype=np.float64)
@@ -173,16 +174,24 @@ def _per_step(step: list[int], running: list[float], rework: int) -> float | Non
     return rework * r1 / s1 if s1 else None
 
 
-def _window(series: StepSeries) -> dict[str, Any]:
+def training_window(series: StepSeries, first_line: int, job_start_s: float | None) -> dict[str, Any]:
     """Return the training window by the clock of the steps: from the first step's begin to the last step's end.
 
-    A step is logged when it ends, so its own duration (times the steps since the last line, unknown for the first)
-    lies before the first stamp.
+    A line is logged when its steps end, so the `first_line` steps of the first one lie before its stamp: by its own
+    duration of a step, else by the median of the later ones; never before the log's own beginning.
     """
     known = series.time_s[~np.isnan(series.time_s)]
     if not len(known):
         return {}
-    first = float(known[0])
-    duration = float(series.duration_s[0])
-    start = first - duration if not math.isnan(duration) and series.time_s[0] == first else first
+    first = start = float(known[0])
+    if series.time_s[0] == first:
+        each = float(series.duration_s[0])
+        if math.isnan(each):
+            ahead = np.diff(series.step)
+            spent = np.diff(series.time_s)
+            told = (ahead > 0) & (spent > 0)
+            each = float(np.median(spent[told] / ahead[told])) if told.any() else 0.0
+        start = first - first_line * each
+    if job_start_s is not None:
+        start = max(start, min(job_start_s, first))
     return {"train_start_s": start, "train_end_s": float(known.max())}
