@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecoaudit.ingest.records import StepSeries
+from ecoaudit.ingest.records import StepSeries, TrainingLog
 from ecoaudit.model.span import Span
 from ecoaudit.model.steps import MOST, step_spans
 from model.runs import START, audit, constant, telemetry, training
@@ -64,6 +64,19 @@ def test_repeated_steps_are_told_as_rework_without_tokens() -> None:
     assert all(p.tokens is None and p.j_per_token is None for p in again)
     assert sum(p.tokens or 0.0 for p in found.energy.steps) == pytest.approx(6e4)
     assert sum(p.energy.value for p in again) == pytest.approx(600.0 * 300 / 3.6e6)
+
+
+def test_the_steps_of_a_second_attempt_follow_those_of_the_first() -> None:
+    def attempt(start: float, lines: list[int]) -> TrainingLog:
+        clock = START + start + 10.0 * np.arange(1, len(lines) + 1)
+        steps = series(lines, clock, tokens=np.array(lines) * 1e3)
+        known = {"first_step": lines[0], "last_step": lines[-1], "step_count": 10 * len(lines)}
+        return training(start, start + 10.0 * len(lines), steps=steps, tokens=1e4 * len(lines), **known)
+
+    runs = [attempt(0.0, [10, 20, 30, 40]), attempt(500.0, [40, 50, 60])]
+    found = audit(telemetry=[telemetry([constant(600.0)], np.arange(0.0, 601.0))], training=runs)
+    assert {p.first_step for p in found.energy.steps if p.rework} == {40}
+    assert found.energy.steps[0].t_s == 0.0 and found.energy.steps[-1].last_step == 60
 
 
 def test_a_log_that_cannot_place_its_steps_gives_none() -> None:

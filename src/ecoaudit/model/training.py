@@ -6,8 +6,10 @@ from dataclasses import fields, replace
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from ecoaudit.errors import EcoauditError
-from ecoaudit.ingest.records import TrainingLog
+from ecoaudit.ingest.records import StepSeries, TrainingLog
 from ecoaudit.model.inputs import StatedModel
 from ecoaudit.model.notes import Notes
 
@@ -39,7 +41,7 @@ def combine(logs: Sequence[TrainingLog], notes: Notes) -> TrainingLog | None:
     attempts.sort(key=lambda log: log.train_start_s or 0.0)
     if len(attempts) > 1 and _apart(attempts):
         best = _added(attempts)
-        others = [log for log in placed if log not in attempts]
+        others = [log for log in placed if log.framework != best.framework]
     else:
         others = placed[1:]
     if others:
@@ -120,6 +122,7 @@ def _added(attempts: Sequence[TrainingLog]) -> TrainingLog:
     steps = [log.step_count for log in attempts]
     return replace(
         last,
+        steps=_one_series(attempts),
         job_start_s=first.job_start_s,
         train_start_s=first.train_start_s,
         first_step=first.first_step,
@@ -132,3 +135,11 @@ def _added(attempts: Sequence[TrainingLog]) -> TrainingLog:
         rework_tokens=sum(log.rework_tokens or 0.0 for log in attempts) + repeated_tokens if tokens_known else None,
         phases=tuple(phase for log in attempts for phase in log.phases),
     )
+
+
+def _one_series(attempts: Sequence[TrainingLog]) -> StepSeries | None:
+    """Return the attempts' lines one after the other, None where one of them has none."""
+    series = [log.steps for log in attempts if log.steps is not None]
+    if len(series) < len(attempts):
+        return None
+    return StepSeries(**{f.name: np.concatenate([getattr(s, f.name) for s in series]) for f in fields(StepSeries)})
