@@ -141,6 +141,21 @@ def test_attempts_are_added_up_and_repeated_steps_count_once() -> None:
     assert seconds(found)[1] == pytest.approx(1000.0)
 
 
+def test_a_resumed_log_without_a_clock_is_a_second_attempt() -> None:
+    first = training(None, None, first_step=1, last_step=50, step_count=50, tokens=5000.0, runtime_s=500.0)
+    second = training(None, None, first_step=41, last_step=80, step_count=40, tokens=4000.0, runtime_s=400.0)
+    found = audit(telemetry=[telemetry([constant(600.0)], T)], training=[second, first])
+    assert (found.training.steps, found.training.rework_steps) == (80, 10)
+    assert found.training.tokens == pytest.approx(8000.0)
+
+
+def test_a_later_checkpoints_state_tells_of_the_earlier_steps_too() -> None:
+    early = training(None, None, first_step=1, last_step=50, step_count=50, tokens=5000.0)
+    late = training(None, None, first_step=1, last_step=80, step_count=80, tokens=8000.0)
+    found = audit(telemetry=[telemetry([constant(600.0)], T)], training=[early, late])
+    assert (found.training.steps, found.training.tokens, found.training.rework_steps) == (80, 8000.0, None)
+
+
 def test_several_mlperf_results_are_several_runs() -> None:
     runs = [mlperf_result(300.0), training(600.0, 900.0, framework="MLPerf", benchmark="llama2_70b_lora")]
     with pytest.raises(EcoauditError, match="each a run of its own"):

@@ -20,8 +20,9 @@ _OWN = frozenset({"source", "framework", "quality", "clock", "steps", "phases", 
 def combine(logs: Sequence[TrainingLog], notes: Notes) -> TrainingLog | None:
     """Return one log for the run, None without any.
 
-    Logs of one framework at different times are attempts: they are added up, and steps that a later attempt repeats
-    count once (the rest is rework). Otherwise the logs describe the same work, and the one that tells most is used,
+    Logs of one framework at different times, or without a clock each beginning at a later step and ending at a later
+    one than the last, are attempts: they are added up, and steps that a later attempt repeats count once (the rest is
+    rework). Otherwise the logs describe the same work, and the one that tells most is used,
     with the others filling what it does not say. Several MLPerf results are several runs: `EcoauditError`.
     """
     placed = sorted((_without_nan(log) for log in logs), key=_telling, reverse=True)
@@ -38,8 +39,8 @@ def combine(logs: Sequence[TrainingLog], notes: Notes) -> TrainingLog | None:
         notes.warn("the training log says that the run was aborted: its energy is real, its result is not")
     best = placed[0]
     attempts = [log for log in placed if log.framework == best.framework]
-    attempts.sort(key=lambda log: log.train_start_s or 0.0)
-    if len(attempts) > 1 and _apart(attempts):
+    attempts.sort(key=lambda log: (log.train_start_s or 0.0, log.first_step or 0))
+    if len(attempts) > 1 and (_apart(attempts) or _resumed(attempts)):
         best = _added(attempts)
         others = [log for log in placed if log.framework != best.framework]
     else:
@@ -84,8 +85,9 @@ def _without_nan(log: TrainingLog) -> TrainingLog:
     return replace(log, **unknown) if unknown else log
 
 
-def _telling(log: TrainingLog) -> tuple[bool, int]:
-    return log.train_start_s is not None, sum(getattr(log, f.name) is not None for f in fields(log))
+def _telling(log: TrainingLog) -> tuple[bool, int, int]:
+    told = sum(getattr(log, f.name) is not None for f in fields(log))
+    return log.train_start_s is not None, told, log.last_step or 0
 
 
 def _apart(attempts: Sequence[TrainingLog]) -> bool:
@@ -93,6 +95,14 @@ def _apart(attempts: Sequence[TrainingLog]) -> bool:
     if any(start is None or end is None for start, end in spans):
         return False
     return all((a[1] or 0) <= (b[0] or 0) for a, b in pairwise(spans))
+
+
+def _resumed(attempts: Sequence[TrainingLog]) -> bool:
+    """Whether logs without a clock each go on from a later step than the last; one that begins anew does not."""
+    if any(log.clock != "none" for log in attempts):
+        return False
+    steps = [(log.first_step, log.last_step) for log in attempts if log.first_step is not None and log.last_step]
+    return len(steps) == len(attempts) and all(a[0] < b[0] and a[1] < b[1] for a, b in pairwise(steps))
 
 
 def _added(attempts: Sequence[TrainingLog]) -> TrainingLog:
