@@ -174,7 +174,7 @@ def _report(
     report, files = pipeline.write_report(item.audit, item.verdict, folder, base=item.base, history=item.history)
     with workflow_commands.untrusted(job.runner.stream):
         print(report.console, file=job.runner.stream)
-    made = badges.files(badges.of(item.audit, item.verdict.outcome, judged=bool(item.verdict.checks)))
+    made = badges.files(badges.of(item.audit, item.verdict.outcome, judged=item.verdict.judged))
     for name, text in made.items():
         (folder / name).write_text(text, encoding="utf-8")
     paths = {

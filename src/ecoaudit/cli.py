@@ -249,7 +249,8 @@ def compare(head: Path, base: Path, config_path: Path | None, as_json: bool) -> 
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(verdict), indent=2).decode())
     else:
-        lines = [f"{verdict.outcome.value}: {verdict.headline}", *(c.message for c in verdict.checks)]
+        said = verdict.outcome.value if verdict.judged else "not judged"
+        lines = [f"{said}: {verdict.headline}", *(c.message for c in verdict.checks)]
         lines += [d.text for d in verdict.deltas] + verdict.not_comparable + verdict.notes
         click.echo("\n  ".join(lines))
     return 1 if verdict.outcome == Outcome.FAIL else 0

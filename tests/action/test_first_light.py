@@ -35,6 +35,15 @@ def test_within_budget_then_over_budget(sample_job: Job) -> None:
     assert "::error title=ecoaudit" in bad.log
 
 
+def test_without_a_budget_the_check_succeeds_and_says_that_nothing_was_judged(quick_job: Job) -> None:
+    result = quick_job.run("pull_request", pull_event(), with_={k: v for k, v in QUICK.items() if "budget" not in k})
+    [check] = quick_job.fake.state.checks
+    assert (check.data["conclusion"], result.outputs["verdict"], result.code) == ("success", "pass", 0)
+    assert check.data["output"]["title"] == "No budget is set"
+    for text in (check.data["output"]["summary"], quick_job.fake.state.comments[0].body, result.summary):
+        assert "Not judged" in text and "✅" not in text
+
+
 def test_outputs_are_complete_and_their_paths_are_relative(quick_job: Job) -> None:
     result = quick_job.run("pull_request", pull_event(), with_=QUICK)
     assert set(result.outputs) == {o.name for o in OUTPUTS}
@@ -90,7 +99,7 @@ def test_the_token_is_masked_and_nowhere_in_the_log(quick_job: Job) -> None:
 def test_the_console_summary_is_fenced_off_from_commands(quick_job: Job) -> None:
     log = quick_job.run("pull_request", pull_event(), with_=QUICK).log
     begin, end = log.index("::stop-commands::"), log.rindex("::ecoaudit-")
-    assert begin < log.index("no budget set") < end
+    assert begin < log.index("not judged") < end
 
 
 def test_a_plain_http_address_of_another_machine_gets_no_token(quick_job: Job) -> None:

@@ -1,6 +1,7 @@
 """How sections share a comment: who may write over whom, what goes when space is short, what nobody can forge."""
 
 import cmarkgfm
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,6 +53,16 @@ def test_one_project_is_shown_as_it_is_and_read_back() -> None:
     [placed] = comment.parse(body)
     assert placed.text == "full report"
     assert placed.meta.order == Order(41, 1)
+
+
+def test_a_run_held_against_no_limit_has_a_neutral_sign() -> None:
+    placed: list[Placed] = []
+    for project in "ab":
+        new = section(project)
+        placed = joined(placed, msgspec.structs.replace(new, row=msgspec.structs.replace(new.row, judged=False)))
+    body = comment.render(placed)
+    assert "✅" not in body and body.count("ℹ️") >= 3
+    assert "### ✅" in comment.render(joined(placed, section("c"))), "one of them was held against its budget"
 
 
 def test_the_jobs_of_a_matrix_share_one_comment() -> None:

@@ -182,7 +182,9 @@ def test_any_audit_fits_every_budget_and_nothing_breaks_out(case: strategies.Cas
         detail = Detail.FULL if limit == markdown.SUMMARY_BYTES else Detail.CHARTS_FOLDED
         text = markdown.render(audit, verdict, max_bytes=limit, history=[audit], detail=detail)
         assert len(text.encode()) <= limit
-        assert text.startswith(f"### {words.OUTCOME_ICONS[verdict.outcome]} {words.OUTCOME_NAMES[verdict.outcome]}:")
+        assert text.startswith(
+            f"### {words.icon(verdict.outcome, judged=verdict.judged)} {words.verdict_name(verdict)}:"
+        )
     page = html(text)
     structure = Structure()
     structure.feed(page)

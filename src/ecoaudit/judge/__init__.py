@@ -11,6 +11,7 @@ from ecoaudit.model.audit import Audit
 
 __all__ = ["judge"]
 
+_NO_BASE = "No baseline was found"
 _SEVERITY = [Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.WARN, Outcome.FAIL]
 
 
@@ -55,13 +56,13 @@ def judge(
 
 def _headline(outcome: Outcome, checks: Sequence[BudgetCheck], has_budgets: bool) -> str:
     if not has_budgets:
-        return "No budget is set" if outcome == Outcome.PASS else "No baseline was found"
+        return "No budget is set" if outcome == Outcome.PASS else _NO_BASE
     decisive = [check.message for check in checks if check.outcome == outcome]
     match outcome:
         case Outcome.PASS:
             count = len(checks)
-            return f"Within {'the budget' if count == 1 else f'all {count} budgets'}" if count else "Nothing to judge"
+            return f"Within {'the budget' if count == 1 else f'all {count} budgets'}" if count else _NO_BASE
         case Outcome.INCONCLUSIVE:
             return f"Cannot be decided: {decisive[0]}"
         case Outcome.WARN | Outcome.FAIL:
-            return f"Over budget: {decisive[0]}" if decisive else "No baseline was found"
+            return f"Over budget: {decisive[0]}" if decisive else _NO_BASE

@@ -78,3 +78,8 @@ class Verdict(_Record, frozen=True, kw_only=True):
     baseline: Baseline | None = None
     not_comparable: list[str] = []
     notes: list[str] = []
+
+    @property
+    def judged(self) -> bool:
+        """Whether anything was held against a limit: a run without budgets passes, but nothing was found good."""
+        return self.outcome != Outcome.PASS or bool(self.checks)

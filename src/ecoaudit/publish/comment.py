@@ -16,6 +16,7 @@ import msgspec
 
 from ecoaudit.judge.verdict import Outcome
 from ecoaudit.publish.effects import Order, Row, Section
+from ecoaudit.report import words
 
 MARKER = "<!-- ecoaudit:comment/1 -->"
 ONCE_MARKER = "<!-- ecoaudit:comment/1 once -->"
@@ -28,7 +29,6 @@ _SECTION = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _END = "<!-- /ecoaudit:section/1 -->"
-_SYMBOL = {Outcome.PASS: "✅", Outcome.INCONCLUSIVE: "❔", Outcome.WARN: "⚠️", Outcome.FAIL: "❌"}
 _SEVERITY = [Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.WARN, Outcome.FAIL]
 
 
@@ -197,14 +197,16 @@ def _section(placed: Placed, *, folded: bool) -> str:
     if not folded:
         return f"{inner}\n{links}"
     row = placed.meta.row
-    heading = f"#### {_SYMBOL[row.outcome]} {row.project}{f': {row.reason}' if row.reason else ''}"
+    heading = f"#### {_symbol(row)} {row.project}{f': {row.reason}' if row.reason else ''}"
     return f"\n{heading}\n\n<details><summary>Report</summary>\n\n{inner}\n{links}\n</details>\n"
 
 
 def _overview(placed: Sequence[Placed], left_out: int) -> str:
-    worst = max((p.meta.row.outcome for p in placed), key=_SEVERITY.index, default=Outcome.PASS)
+    rows = [p.meta.row for p in placed]
+    worst = max(rows, key=lambda row: (_SEVERITY.index(row.outcome), row.judged), default=None)
+    sign = _symbol(worst) if worst else words.NOT_JUDGED_ICON
     lines = [
-        f"### {_SYMBOL[worst]} Energy and carbon of {len(placed) + left_out} projects",
+        f"### {sign} Energy and carbon of {len(placed) + left_out} projects",
         "",
         "| | project | carbon | energy | cost | change | |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -212,16 +214,20 @@ def _overview(placed: Sequence[Placed], left_out: int) -> str:
     for p in placed:
         row = p.meta.row
         links = "".join(f"[{label}]({url})" for label, url in p.meta.links[:1])
-        cells = (_SYMBOL[row.outcome], row.project, row.carbon, row.energy, row.cost, row.change, links)
+        cells = (_symbol(row), row.project, row.carbon, row.energy, row.cost, row.change, links)
         lines.append(f"| {' | '.join(cells)} |")
     if left_out:
         lines += ["", f"{left_out} more projects did not fit here; their check runs have their reports."]
     return "\n".join([*lines, ""])
 
 
+def _symbol(row: Row) -> str:
+    return words.icon(row.outcome, judged=row.judged)
+
+
 def _row_line(row: Row) -> str:
     reason = f"{row.reason}. " if row.reason else ""
-    return f"{_SYMBOL[row.outcome]} {row.project}: {reason}{row.carbon}, {row.energy}, {row.cost}, {row.change}"
+    return f"{_symbol(row)} {row.project}: {reason}{row.carbon}, {row.energy}, {row.cost}, {row.change}"
 
 
 def _links(links: Sequence[tuple[str, str]]) -> str:

@@ -171,7 +171,7 @@ def _store(audit: Audit, verdict: Verdict, job: Job, drawn: Mapping[str, bytes])
         return None
     # A badge speaks for the repository, so only its default branch sets it; a schedule runs nowhere else.
     speaks = context.event == "schedule" or context.branch == context.default_branch
-    made = badges.files(badges.of(audit, verdict.outcome, judged=bool(verdict.checks))) if speaks else {}
+    made = badges.files(badges.of(audit, verdict.outcome, judged=verdict.judged)) if speaks else {}
     return StoreCharts(
         branch=job.charts_branch,
         project=audit.project or "",

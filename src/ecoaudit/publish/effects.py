@@ -19,7 +19,8 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a comment's overview; the texts are already safe Markdown. `reason` says why the outcome is so."""
+    """One line of a comment's overview; the texts are already safe Markdown. `reason` says why the outcome is so,
+    `judged` whether anything was held against a limit."""
 
     outcome: Outcome
     project: str
@@ -28,6 +29,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     energy: str
     cost: str
     change: str
+    judged: bool = True
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):

@@ -195,6 +195,7 @@ def _row(audit: Audit, verdict: Verdict) -> Row:
         energy=f"{numbers.show(headline.value).full()}, {_ground(headline)}" if headline else "not known",
         cost=numbers.show(cost).text() if cost else "not known",
         change=change,
+        judged=verdict.judged,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import PurePath
 
-from ecoaudit.judge.verdict import Outcome, Verdict
+from ecoaudit.judge.verdict import Verdict
 from ecoaudit.markdown_text import clean
 from ecoaudit.model.audit import Audit
 from ecoaudit.report import facts, numbers, sparkline, view, words
@@ -41,9 +41,8 @@ def _head(audit: Audit, verdict: Verdict) -> list[str]:
         )
         if part
     )
-    unjudged = verdict.outcome == Outcome.PASS and not verdict.checks  # nothing was held against a limit
-    said = "no budget set" if unjudged else words.OUTCOME_NAMES[verdict.outcome].upper()
-    return [_clip(f"{name}: {said}"), _clip(clean(facts.run_line(audit)))]
+    said = words.verdict_name(verdict)
+    return [_clip(f"{name}: {said.upper() if verdict.judged else said.lower()}"), _clip(clean(facts.run_line(audit)))]
 
 
 def _figures(audit: Audit, verdict: Verdict) -> list[str]:

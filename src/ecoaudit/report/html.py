@@ -38,6 +38,7 @@ def render(
     page: str = template.render(
         audit=audit,
         verdict=verdict,
+        verdict_name=words.verdict_name(verdict),
         charts=_pairs(images),
         main=view.main_rows(audit, verdict),
         energy=view.energy_rows(audit),

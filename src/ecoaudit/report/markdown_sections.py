@@ -19,14 +19,14 @@ _MAX_LINKS = 6
 
 def title(context: Context) -> str:
     """Return the heading: verdict, carbon and project."""
-    outcome = context.verdict.outcome
+    verdict = context.verdict
     _, carbon, _ = view.carbon_figure(context.audit)
     headline = context.audit.energy.headline
     quantity = carbon or (headline.value if headline else None)
     figure = figure_text(numbers.show(quantity).text()) if quantity else None
     project = context.audit.project
     parts = [
-        f"{words.OUTCOME_ICONS[outcome]} {words.OUTCOME_NAMES[outcome]}:",
+        f"{words.icon(verdict.outcome, judged=verdict.judged)} {words.verdict_name(verdict)}:",
         figure or "energy and carbon not known",
         f"· {context.text(project, 80)}" if project else "",
     ]

@@ -1,6 +1,6 @@
 """The report's fixed words: levels, boundaries, bases, outcomes. All trusted text lives here and in the templates."""
 
-from ecoaudit.judge.verdict import Outcome
+from ecoaudit.judge.verdict import Outcome, Verdict
 from ecoaudit.model.audit import Headline, LevelName
 from ecoaudit.quantity import Basis, Boundary
 
@@ -38,6 +38,8 @@ OUTCOME_NAMES = {
     Outcome.WARN: "Warning",
     Outcome.FAIL: "Fail",
 }
+NOT_JUDGED = "Not judged"
+NOT_JUDGED_ICON = "ℹ️"
 SEVERITY_ICONS = {"info": "ℹ️", "warning": "⚠️", "critical": "❗"}
 SEVERITY_NAMES = {"info": "note", "warning": "warning", "critical": "critical"}
 
@@ -54,6 +56,16 @@ METRIC_NAMES = {
 }
 COMPARED_AT = {"cost_usd": "this run's price", "intensity": "grid zone"}
 """What a difference without level and boundary holds equal, or belongs to."""
+
+
+def verdict_name(verdict: Verdict) -> str:
+    """Return the verdict in a word; a run that was held against no limit is not judged, though it passes."""
+    return OUTCOME_NAMES[verdict.outcome] if verdict.judged else NOT_JUDGED
+
+
+def icon(outcome: Outcome, *, judged: bool) -> str:
+    """Return the sign of an outcome, a neutral one where nothing was judged."""
+    return OUTCOME_ICONS[outcome] if judged else NOT_JUDGED_ICON
 
 
 def metric_name(metric: str) -> str:
