@@ -69,6 +69,7 @@ EXPECTED: dict[str, tuple[int, int, int | None, int | None, float | None, float 
     "torchtitan/run.log": (3, 1, 1, 20, 20 * 16 * 4096, 320, 8),
     "wandb/history.jsonl": (6, 1, 100, 300, None, None, 1),
     "wandb/wandb-summary.json": (1, 0, None, 90, None, None, None),
+    "wandb_run/run-abc.wandb": (13, 0, 10, 60, 491520, None, 1),
     "watts_csv/gpus.csv": (4, 1, None, None, None, None, 2),
     "watts_csv/pdu.csv": (3, 1, None, None, None, None, None),
     "zeus/log.csv": (3, 1, None, None, None, None, 2),

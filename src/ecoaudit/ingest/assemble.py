@@ -70,6 +70,7 @@ def read(inputs: Sequence[str], options: ReadOptions) -> RunLogs:
                 raise
             out.ignored.append(Source(found.path, "unreadable"))
             out.warnings.append(error.line())
+    _without_summaries(out)
     _describe(out)
     if not (out.telemetry or out.meters or out.training or out.reported):
         where = inputs[0] if len(inputs) == 1 else f"{len(inputs)} inputs"
@@ -146,14 +147,29 @@ def _not_a_log(file: LogFile) -> EcoauditError:
     )
 
 
+def _without_summaries(out: _Collected) -> None:
+    """Leave out a log without steps that lies below a folder whose own log of the same framework has them."""
+    whole = [
+        (log.framework, folder)
+        for log in out.training
+        if log.steps is not None and (folder := Path(log.source.path).parent) in out.covered
+    ]
+    out.training = [
+        log
+        for log in out.training
+        if log.steps is not None
+        or not any(name == log.framework and Path(log.source.path).is_relative_to(folder) for name, folder in whole)
+    ]
+
+
+def _covered(source: Source, out: _Collected) -> bool:
+    return any(Path(source.path).is_relative_to(folder) for folder in out.covered)
+
+
 def _describe(out: _Collected) -> None:
     named = [systems.read(Path(s.path)) for s in out.ignored if s.format == systems.FORMAT_NAME]
     out.systems += [d for d in named if d is not None] or systems.describe(out.training, out.meters)
-    out.ignored = [
-        s
-        for s in out.ignored
-        if s.format != systems.FORMAT_NAME and not any(Path(s.path).is_relative_to(folder) for folder in out.covered)
-    ]
+    out.ignored = [s for s in out.ignored if s.format != systems.FORMAT_NAME and not _covered(s, out)]
     for description in out.systems:
         if description.basis == "assumed":
             out.warnings.append(

@@ -2,23 +2,40 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from ecoaudit.ingest.files import LogFile
 from ecoaudit.ingest.lines import Account
-from ecoaudit.ingest.records import Clock, TrainingLog
+from ecoaudit.ingest.records import Clock, ReadOptions, TrainingLog
+from ecoaudit.ingest.training.phases import Phases
 from ecoaudit.ingest.training.steps import Steps
 
 _LOSS = re.compile(
-    r"^(?:train(?:ing)?[_/ ]?)?(?:lm[ _-])?(?:epoch_|batch_)?loss(?:[_/ ](?:train|step|total))?$", re.IGNORECASE
-)
-_TOKENS = re.compile(
-    r"(?:^|[/ _])(?:num_input_tokens_seen|(?:total|consumed)[ _]tokens|(?:n_)?tokens[ _]seen|tokens/total)$",
+    r"^(?:train(?:ing)?[_/ ]?|loss_metrics/global_avg_)?(?:lm[ _-]|CE )?(?:epoch_|batch_)?"
+    r"(?:loss|CrossEntropyLoss)(?:[_/ ](?:train|step|total))*$",
     re.IGNORECASE,
 )
-_SAMPLES = re.compile(r"(?:^|[/ _])(?:consumed[ _](?:train_)?samples|samples[ _]seen|train_samples)$", re.I)
-_STEP = re.compile(r"^(?:train/global_step|trainer/global_step|global_step|train/step|train/update_step|step)$")
+_TOKENS = re.compile(
+    r"(?:^|[/ _])(?:num_input_tokens_seen|num_tokens|(?:total|consumed)[ _]tokens|(?:n_)?(?:total_)?tokens[ _]seen"
+    r"|tokens/total|time/token)$",
+    re.IGNORECASE,
+)
+_SAMPLES = re.compile(
+    r"(?:^|[/ _])(?:consumed[ _](?:train_)?samples|samples[ _]seen|train_samples|time/sample)$", re.IGNORECASE
+)
+_STEP = re.compile(
+    r"^(?:(?:train(?:er)?/)?(?:global_|update_|optimizer_)?(?:step|iter|iteration)|num_(?:gradient_)?steps|time/batch)$"
+)
+_HELD_OUT = re.compile(r"(?:^|[/_])(?:val|eval|test|valid)", re.IGNORECASE)
+TOTALS = ("train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos")
+"""The Trainer's totals, logged when training ends, as they are or below `train/`."""
+_TOTAL = re.compile(rf"^(?:train/)?({'|'.join(TOTALS)})$")
+# Logged when the evaluation ends.
+_EVALUATION = re.compile(r"^eval[/_](?:[\w.-]+_)?runtime$")
+_BY_SAMPLES = "Train/Samples/"
+"""DeepSpeed's monitor logs once a step, over the samples so far."""
 
 Row = tuple[int, float, dict[str, float]]
 """Logger's step, time (Unix s or NaN), scalars by name."""
@@ -35,14 +52,23 @@ def training_log(
     **known: Any,
 ) -> TrainingLog:
     """Return the log; the framework's own step counter wins over the logger's row number where it is logged."""
+    if any(key.startswith(_BY_SAMPLES) for _, _, scalars in rows[:100] for key in scalars):
+        rows = _steps_of_samples(rows, account)
     names = {key for _, _, scalars in rows for key in scalars}
     loss = _best(names, _LOSS)
-    step_name = min((n for n in names if _STEP.match(n)), key=len, default=None)
-    tokens, samples = _best(names, _TOKENS), _best(names, _SAMPLES)
-    steps = Steps()
+    step_name = min((n for n in names if _STEP.match(n) and _rises(rows, n, whole=True)), key=len, default=None)
+    tokens, samples = (_best((n for n in names if _rises(rows, n)), pattern) for pattern in (_TOKENS, _SAMPLES))
+    steps, phases = Steps(), Phases()
+    totals: dict[str, float] = {}
     seconds = [t for _, t, _ in rows if not math.isnan(t)]
-    last = math.nan
+    last = end = math.nan
     for row_step, time_s, scalars in rows:
+        for key, value in scalars.items():
+            if _EVALUATION.match(key):
+                phases.span("eval", time_s - value, time_s)
+            elif match := _TOTAL.match(key):
+                totals[match[1]] = value
+                end = time_s
         if loss is not None and loss not in scalars:
             continue
         value = scalars.get(step_name, last) if step_name else float(row_step)
@@ -60,10 +86,53 @@ def training_log(
     if not seconds:
         clock = "none"
     steps.repeated_lines = 0
-    known = {"job_start_s": min(seconds, default=None), "job_end_s": max(seconds, default=None)} | known
-    return steps.log(file, name, framework, account, clock=clock, **known)
+    told: dict[str, Any] = {"job_start_s": min(seconds, default=None), "job_end_s": max(seconds, default=None)} | known
+    told |= trainer_totals(totals, steps.step[-1] if len(steps) else None)
+    if "runtime_s" in told and not math.isnan(end):
+        told |= {"train_start_s": end - told["runtime_s"], "train_end_s": end}
+    told["phases"] = phases.localised(ReadOptions())
+    return steps.log(file, name, framework, account, clock=clock, **told)
 
 
-def _best(names: set[str], pattern: re.Pattern[str]) -> str | None:
-    found = [n for n in names if pattern.search(n) and not re.search(r"(?:^|[/_])(?:val|eval|test|valid)", n, re.I)]
+def trainer_totals(totals: dict[str, float], last_step: float | None) -> dict[str, Any]:
+    """Return the fields of `TrainingLog` that the Trainer's totals tell.
+
+    Its rates are of the whole run, its runtime of the time since a resume: samples are told where both agree.
+    """
+    get = {name: value for name, value in totals.items() if math.isfinite(value) and value > 0}
+    told: dict[str, Any] = {}
+    if flops := get.get("total_flos"):
+        told |= {"flops": flops, "flops_kind": "model"}
+    if runtime := get.get("train_runtime"):
+        told["runtime_s"] = runtime
+        rate, steps_rate = (get.get(f"train_{what}_per_second") for what in ("samples", "steps"))
+        agree = steps_rate and last_step and abs(steps_rate * runtime - last_step) <= 0.05 * last_step + 1
+        if rate and agree:
+            told |= {"samples": rate * runtime, "throughput_samples_per_s": rate}
+    return told
+
+
+def _steps_of_samples(rows: Sequence[Row], account: Account) -> list[Row]:
+    """Return rows of DeepSpeed's monitor by steps; what it logs them over becomes their samples."""
+    account.warn("DeepSpeed logs over samples: a step is taken for each of its rows with a loss")
+    loss = f"{_BY_SAMPLES}train_loss"
+    out: list[Row] = []
+    step = 0
+    for samples, time_s, scalars in rows:
+        if loss in scalars:
+            step += 1
+            out.append((step, time_s, {"train/loss": scalars[loss], "consumed_samples": float(samples)}))
+    return out
+
+
+def _rises(rows: Sequence[Row], name: str, *, whole: bool = False) -> bool:
+    """Return whether a scalar is a counter: it may start again after a restart, but mostly does not fall."""
+    found = [value for _, _, scalars in rows if math.isfinite(value := scalars.get(name, math.nan))]
+    falls = sum(b < a for a, b in pairwise(found))
+    kind = all(value == int(value) for value in found) if whole else True
+    return bool(found) and kind and falls <= 0.02 * len(found) + 1
+
+
+def _best(names: Iterable[str], pattern: re.Pattern[str]) -> str | None:
+    found = [n for n in names if pattern.search(n) and not _HELD_OUT.search(n)]
     return min(found, key=lambda n: (len(n), n), default=None)

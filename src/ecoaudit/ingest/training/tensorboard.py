@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account
+from ecoaudit.ingest.protobuf import fields, signed
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training.scalars import training_log
 from ecoaudit.ingest.values import clock_s
@@ -83,13 +84,13 @@ class _Event:
 
 def _event(data: bytes) -> _Event:
     event = _Event()
-    for number, value in _fields(data):
+    for number, value in fields(data):
         if number == 1 and isinstance(value, bytes) and len(value) == 8:
             event.wall_s = clock_s(struct.unpack("<d", value)[0])
         elif number == 2 and isinstance(value, int):
-            event.step = value - (1 << 64) if value >= 1 << 63 else value
+            event.step = signed(value)
         elif number == 5 and isinstance(value, bytes):
-            for inner, summary in _fields(value):
+            for inner, summary in fields(value):
                 if inner == 1 and isinstance(summary, bytes):
                     tag, scalar = _value(summary)
                     if scalar is not None:
@@ -99,7 +100,7 @@ def _event(data: bytes) -> _Event:
 
 def _value(data: bytes) -> tuple[str, float | None]:
     tag, scalar = "", None
-    for number, value in _fields(data):
+    for number, value in fields(data):
         if number == 1 and isinstance(value, bytes):
             tag = value.decode("utf-8", "replace")
         elif number == 2 and isinstance(value, bytes) and len(value) == 4:
@@ -116,7 +117,7 @@ _TYPES = {1: ("<f", 4), 2: ("<d", 8), 3: ("<i", 4), 9: ("<q", 8)}
 def _tensor(data: bytes) -> float | None:
     """Return the number in a tensor of one element: dtype is field 1, content 4, float_val 5, double_val 6."""
     kind, content, number_ = 0, b"", None
-    for number, value in _fields(data):
+    for number, value in fields(data):
         if number == 1 and isinstance(value, int):
             kind = value
         elif number == 4 and isinstance(value, bytes):
@@ -128,38 +129,3 @@ def _tensor(data: bytes) -> float | None:
     if number_ is None and kind in _TYPES and len(content) == _TYPES[kind][1]:
         number_ = float(struct.unpack(_TYPES[kind][0], content)[0])
     return number_
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:
-    """Yield `(field number, value)` of a protobuf message: varints as int, everything else as bytes."""
-    position = 0
-    while position < len(data):
-        key, position = _varint(data, position)
-        number, wire = key >> 3, key & 7
-        if wire == 0:
-            value, position = _varint(data, position)
-            yield number, value
-            continue
-        if wire == 2:
-            size, position = _varint(data, position)
-        elif wire in (1, 5):
-            size = 8 if wire == 1 else 4
-        else:
-            raise ValueError(f"wire type {wire}")
-        if position + size > len(data):
-            raise ValueError("field beyond the end")
-        yield number, data[position : position + size]
-        position += size
-
-
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
-        if shift > 63:
-            raise ValueError("varint too long")

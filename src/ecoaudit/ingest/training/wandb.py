@@ -1,95 +1,173 @@
-"""Weights & Biases exports: history and system JSON Lines, `wandb-summary.json`."""
+"""Weights & Biases exports: history and system rows as JSON Lines, JSON or CSV, and `wandb-summary.json`."""
 
+import csv
 import json
 import math
-import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+import yaml
 
 from ecoaudit.errors import EcoauditError
-from ecoaudit.ingest import values
+from ecoaudit.ingest import tables, values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account
-from ecoaudit.ingest.records import FloatArray, FormatInfo, GpuInfo, ReadOptions, Record, Source, Telemetry
-from ecoaudit.ingest.telemetry.frame import Readings, frame
-from ecoaudit.ingest.telemetry.plausible import board_power
-from ecoaudit.ingest.training.scalars import Row, training_log
+from ecoaudit.ingest.records import FormatInfo, ReadOptions, Record
+from ecoaudit.ingest.training.scalars import TOTALS, Row, trainer_totals, training_log
+from ecoaudit.ingest.training.settings import facts
 from ecoaudit.ingest.training.steps import Steps
+from ecoaudit.ingest.training.wandb_system import GpuMetrics
 
 FORMAT = FormatInfo(
     format="wandb",
     kind="training",
-    title="Weights & Biases history and system JSON Lines, wandb-summary.json",
-    reads="steps, loss and token scalars with the clock; GPU power, utilisation and limit of the system metrics",
+    title="Weights & Biases exports: history and system rows (JSON Lines, JSON, CSV), wandb-summary.json",
+    reads=(
+        "steps, loss and token scalars with the clock; evaluations by their runtime; GPU power, utilisation and limit "
+        "of the system metrics; model, batch and precision of the config.yaml beside a summary"
+    ),
     seen="rows with _timestamp, _runtime, _step; system rows gpu.N.powerWatts; old and new SDK intervals (30 s, 15 s)",
     cannot_tell="which GPUs of the node are the run's, unless gpu.process.N names them; `_step` is a row number",
 )
 
-_GPU = re.compile(r"(?:system[./])?gpu\.(\d{1,3})\.(powerWatts|gpu|enforcedPowerLimitWatts)")
-
-
-_PROCESS = re.compile(r"(?:system[./])?gpu\.process\.(\d{1,3})\.")
-_IDLE_PERCENT = 5.0
+NAME = "Weights & Biases"
+_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_STEP_KEYS = ("train/global_step", "trainer/global_step", "_step")
 
 
 def sniff(head: Head) -> str | None:
     """Recognise rows, or a summary, with W&B's own keys."""
     text = head.text.lstrip()
-    if not text.startswith("{"):
-        return None
-    own = '"_timestamp"' in text and '"_runtime"' in text
-    if own and '"_step"' in text:
-        return "JSON with _timestamp, _runtime and _step"
-    return "JSON lines with gpu.N.powerWatts" if re.search(r'"(?:system[./])?gpu\.\d+\.powerWatts"', text) else None
+    if text.startswith(("{", "[")):
+        if all(key in text for key in ('"_timestamp"', '"_runtime"', '"_step"')):
+            return "JSON with _timestamp, _runtime and _step"
+        return "JSON with gpu.N.powerWatts" if '.powerWatts"' in text and '"_t' in text else None
+    names = _columns(text)
+    if "_timestamp" in names and ("_runtime" in names or "_step" in names):
+        return "CSV header with _timestamp and _runtime or _step"
+    return None
+
+
+def _columns(text: str) -> list[str]:
+    first = text.split("\n", 1)[0].strip()
+    return next(csv.reader([first]), []) if "_timestamp" in first else []
 
 
 def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 - W&B times are UTC
-    """Return the training log and, where the file has system rows, the telemetry of the node."""
+    """Return the training log and, where the file has system rows, the telemetry of the node.
+
+    Raises `EcoauditError` when there is neither.
+    """
     account = Account()
-    history: list[Row] = []
-    readings = Readings()
-    limits: dict[int, float] = {}
-    own: set[int] = set()
     summary = _summary(file)
     if summary is not None:
         account.lines = account.records = 1
         return [_from_summary(file, summary, account)]
+    history: list[Row] = []
+    metrics = GpuMetrics()
+    for number, text, row in _rows(file, account):
+        account.records += 1
+        time_s = values.clock_s(row.get("_timestamp", row.get("_ts")))
+        if metrics.has_gpus(row):
+            if math.isnan(time_s):
+                account.bad(number, text, "a system row without a time")
+            else:
+                metrics.add(time_s, row)
+        elif "_step" in row and not math.isnan(step := values.real(row["_step"])):
+            history.append((int(step), time_s, scalars_of(row)))
+    out: list[Record] = []
+    if history:
+        out.append(training_log(file, FORMAT.format, NAME, account, history))
+    if metrics.readings.time_s:
+        out.append(metrics.telemetry(file, FORMAT.format, account))
+    if not out:
+        raise EcoauditError("no history and no GPU row in the W&B export", where=file.path)
+    return out
+
+
+def scalars_of(row: Mapping[str, Any]) -> dict[str, float]:
+    """Return a history row's numbers; W&B writes those that JSON has no word for as text."""
+    out = {}
+    for key, value in row.items():
+        if key.startswith("_"):
+            continue
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            out[key] = values.real(value)
+        elif isinstance(value, str) and value in _WORDS:
+            out[key] = _WORDS[value]
+    return out
+
+
+def with_totals(history: list[Row], totals: Mapping[str, float]) -> None:
+    """Put the Trainer's totals, which W&B keeps in the summary only, into the row that the Trainer logs at the end."""
+    last = history[-1][2]
+    if not any(key.startswith("eval") for key in last):
+        last.update({key: value for key, value in totals.items() if key.rpartition("/")[2] in TOTALS})
+
+
+def _rows(file: LogFile, account: Account) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    text = file.head.text.lstrip()
+    if text.startswith("{"):
+        return _json_lines(file, account)
+    return _json_array(file, account) if text.startswith("[") else _csv(file, account)
+
+
+def _json_lines(file: LogFile, account: Account) -> Iterator[tuple[int, str, dict[str, Any]]]:
     for number, text in file.lines():
         account.lines += 1
         if not text.strip():
             continue
         try:
             row = json.loads(text)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             account.bad(number, text, "cut or not JSON")
             continue
-        if not isinstance(row, dict):
+        if isinstance(row, dict):
+            yield number, text, row
+        else:
             account.bad(number, text, "not an object")
-            continue
-        account.records += 1
-        time_s = values.clock_s(row.get("_timestamp", row.get("_ts")))
-        own |= {int(m[1]) for k in row if (m := _PROCESS.match(k))}
-        gpus = [(m, v) for k, v in row.items() if (m := _GPU.fullmatch(k))]
-        if gpus and math.isnan(time_s):
-            account.bad(number, text, "a system row without a time")
-        elif gpus:
-            _system(time_s, gpus, readings, limits)
-        elif "_step" in row and isinstance(row["_step"], int):
-            scalars = {k: values.real(v) for k, v in row.items() if not k.startswith("_") and _is_number(v)}
-            history.append((row["_step"], time_s, scalars))
-    out: list[Record] = []
-    if history:
-        out.append(training_log(file, FORMAT.format, "Weights & Biases", account, history))
-    if readings.time_s:
-        out.append(_telemetry(file, account, readings, limits, own))
-    if not out:
-        raise EcoauditError("no history and no GPU row in the W&B export", where=file.path)
-    return out
+
+
+def _json_array(file: LogFile, account: Account) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Yield the objects of an array, numbered from 1; one that is cut ends the rows."""
+    text = file.text()
+    account.lines = text.count("\n") + 1
+    decoder = json.JSONDecoder()
+    position = text.find("{")
+    count = 0
+    while position >= 0:
+        count += 1
+        try:
+            row, end = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            account.bad(count, text[position : position + 120], "cut or not JSON")
+            return
+        yield count, text[position:end], row
+        position = text.find("{", end)
+
+
+def _csv(file: LogFile, account: Account) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    names: list[str] = []
+    for number, cells, text in tables.rows(file.lines()):
+        account.lines += 1
+        if not names or cells == names:
+            names = cells
+        elif len(cells) != len(names):
+            if text.strip():
+                account.bad(number, text, f"{len(cells)} of {len(names)} columns")
+        else:
+            row = {}
+            for name, cell in zip(names, cells, strict=True):
+                try:
+                    row[name] = float(cell)
+                except ValueError:
+                    continue  # text, media and the empty cells of rows that lack this name
+            yield number, text, row
 
 
 def _summary(file: LogFile) -> dict[str, Any] | None:
-    """Return the object of a summary file: one JSON object and nothing behind it, `_wandb` or `_runtime` inside."""
+    """Return the object of a summary file: one JSON object and nothing behind it, `_runtime` inside."""
     if not file.head.complete:
         return None
     text = file.text().strip()
@@ -97,92 +175,41 @@ def _summary(file: LogFile) -> dict[str, Any] | None:
         return None
     try:
         data = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) and "_runtime" in data else None
 
 
 def _from_summary(file: LogFile, data: dict[str, Any], account: Account) -> Record:
-    steps = Steps()
+    scalars = scalars_of(data)
     end, runtime = values.clock_s(data.get("_timestamp")), values.real(data.get("_runtime"))
-    step = next(
-        (data[k] for k in ("train/global_step", "trainer/global_step", "_step") if _is_number(data.get(k))), None
-    )
+    step = next((s for k in _STEP_KEYS if not math.isnan(s := values.real(data.get(k)))), None)
     known = not (math.isnan(end) or math.isnan(runtime))
-    tokens = next((float(v) for k, v in data.items() if k.endswith("num_input_tokens_seen") and _is_number(v)), None)
-    return steps.log(
+    told = {key.rpartition("/")[2]: value for key, value in scalars.items()}
+    totals = trainer_totals({key: value for key, value in told.items() if key in TOTALS}, step)
+    tokens = next((v for k, v in scalars.items() if k.endswith(("num_input_tokens_seen", "num_tokens"))), None)
+    return Steps().log(
         file,
         FORMAT.format,
-        "Weights & Biases",
+        NAME,
         account,
         clock="utc" if known else "none",
-        last_step=int(step) if step is not None else None,
-        step_count=int(step) if step is not None else None,
-        runtime_s=None if math.isnan(runtime) else runtime,
+        last_step=values.whole(step),
+        step_count=values.whole(step),
         job_start_s=end - runtime if known else None,
         job_end_s=end if known else None,
-        tokens=tokens,
+        tokens=tokens if tokens and math.isfinite(tokens) else None,
+        **{"runtime_s": None if math.isnan(runtime) else runtime} | totals | facts(_config_beside(file)),
     )
 
 
-def _system(time_s: float, gpus: list[tuple[re.Match[str], Any]], readings: Readings, limits: dict[int, float]) -> None:
-    by_gpu: dict[int, dict[str, float]] = {}
-    for match, value in gpus:
-        by_gpu.setdefault(int(match[1]), {})[match[2]] = values.real(value)
-    for index, found in sorted(by_gpu.items()):
-        limit = found.get("enforcedPowerLimitWatts", math.nan)
-        if not math.isnan(limit):
-            limits[index] = limit
-        if "powerWatts" in found or "gpu" in found:
-            readings.add(time_s, index, found.get("powerWatts", math.nan), found.get("gpu", math.nan))
-
-
-def _of_the_run(indices: list[int], util: FloatArray | None, own: set[int], account: Account) -> list[int]:
-    """Return the columns of the GPUs that the logging process used (`gpu.process.N`), all where that is ambiguous.
-
-    A process of one GPU beside busy ones is either a job of its own or one rank of several: nothing tells which.
-    """
-    mine = [column for column, index in enumerate(indices) if index in own]
-    others = [column for column in range(len(indices)) if column not in mine]
-    if not mine or not others:
-        account.warn("W&B logs every GPU of the node, other jobs' too; its rows are means over the interval")
-        return list(range(len(indices)))
-    known = util is not None and bool(np.isfinite(util[:, others]).any())
-    busy = util is None or not known or float(np.nanmax(util[:, others])) > _IDLE_PERCENT
-    if len(mine) == 1 and busy:
-        account.warn(
-            f"W&B names one GPU of {len(indices)} as its process's, others were busy or not told: all are counted; if "
-            "the run used one GPU, its energy is too high"
-        )
-        return list(range(len(indices)))
-    account.warn(
-        f"W&B names {len(mine)} of the node's {len(indices)} GPUs as its process's: {len(others)} are left out"
-    )
-    return mine
-
-
-def _telemetry(
-    file: LogFile, account: Account, readings: Readings, limits: dict[int, float], own: set[int]
-) -> Telemetry:
-    readings.power_w = board_power(np.array(readings.power_w), account).tolist()
-    table = frame(readings)
-    interval = float(np.median(np.diff(table.time_s))) if len(table.time_s) > 1 else None
-    indices = [int(str(k)) for k in table.keys]
-    kept = _of_the_run(indices, table.util_percent, own, account)
-    return Telemetry(
-        source=Source(file.path, FORMAT.format),
-        host=None,
-        gpus=tuple(GpuInfo(index=indices[c], power_limit_w=limits.get(indices[c])) for c in kept),
-        time_s=table.time_s,
-        power_w=table.power_w[:, kept],
-        energy_j=None,
-        util_percent=None if table.util_percent is None else table.util_percent[:, kept],
-        quality=account.quality(file),
-        interval_s=interval,
-        power_field="average",
-        node_gpu_count=len(indices) if len(kept) < len(indices) else None,
-    )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _config_beside(file: LogFile) -> dict[str, Any]:
+    """Return the run's `config.yaml`, which W&B writes into the folder of the summary; empty without one."""
+    if file.is_url or file.name != "wandb-summary.json":
+        return {}
+    path = Path(file.path).with_name("config.yaml")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return data if isinstance(data, dict) else {}
