@@ -47,6 +47,7 @@ def render(
         efficiency=view.efficiency_rows(audit),
         factors=view.factor_rows(audit),
         findings=view.findings(audit),
+        unknown=view.unknown(audit),
         phase_ground=_common_ground(audit),
         carbon_budget=any(c.metric == "carbon_kg" and c.kind == "absolute" for c in verdict.checks),
         run_line=facts.run_line(audit),

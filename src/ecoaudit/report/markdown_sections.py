@@ -239,8 +239,8 @@ def quality(context: Context) -> str:
     ]
     lines = [context.text(warning) for warning in warnings[: context.limits.rows]]
     unknown = [
-        f"{context.text(key, 60)} {words.NOT_KNOWN}: {context.text(why)}"
-        for key, why in list(found.unknown.items())[: context.limits.rows]
+        f"{context.text(', '.join(keys), 160)} {words.NOT_KNOWN}: {context.text(why)}"
+        for keys, why in view.unknown(context.audit)[: context.limits.rows]
     ]
     body = [", ".join(fact for fact in facts if fact) + ".", bullets(lines, len(warnings)), bullets(unknown, None)]
     icon = "⚠️ " if warnings else ""

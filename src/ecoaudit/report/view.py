@@ -279,6 +279,16 @@ def power_series(audit: Audit) -> tuple[list[float | None], str]:
     return [p.gpu_w for p in audit.timeline], "all GPU boards"
 
 
+def unknown(audit: Audit) -> list[tuple[tuple[str, ...], str]]:
+    """Return the figures that are not known, by their reason; a reason that a warning gives already is left out."""
+    warned = " ".join(audit.quality.warnings)
+    by_reason: dict[str, list[str]] = {}
+    for key, why in audit.quality.unknown.items():
+        if why not in warned:
+            by_reason.setdefault(why, []).append(key)
+    return [(tuple(keys), why) for why, keys in by_reason.items()]
+
+
 def reason(audit: Audit, key: str, *topics: str) -> str:
     """Return why the figure `key` is not known: as the audit says, else the first warning on one of the topics."""
     unknown = audit.quality.unknown
