@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ecoaudit.errors import EcoauditError
-from model.runs import audit, constant, telemetry
+from ecoaudit.ingest.records import StepSeries, TrainingLog
+from model.runs import START, audit, constant, described, telemetry, training
 
 TEN_MINUTES = np.arange(0.0, 601.0)
 HOUR = 3600.0
@@ -54,3 +55,15 @@ def test_a_log_with_a_sample_every_two_hours_is_one_run() -> None:
     found = audit(telemetry=[telemetry([constant(500.0)], np.arange(0.0, 48 * HOUR + 1, 2 * HOUR))])
     assert found.energy.levels.L2 and found.energy.levels.L2.gpu
     assert found.energy.levels.L2.gpu.value == pytest.approx(500.0 * 48 / 1000)
+
+
+def test_steps_of_two_days_without_a_recording_are_refused_and_a_pause_is_not() -> None:
+    def log(hole_s: float) -> TrainingLog:
+        times = START + np.concatenate((np.arange(0.0, 600.0, 10.0), np.arange(600.0, 1200.0, 10.0) + hole_s))
+        lines, unknown = np.arange(1, times.size + 1), np.full(times.size, np.nan)
+        steps = StepSeries(lines, times, unknown, unknown, unknown, unknown)
+        return training(0.0, 1200.0 + hole_s, steps=steps, world_size=8)
+
+    with pytest.raises(EcoauditError, match="the steps are of several runs: one ends at 2025-11-24T16:09:50"):
+        audit(training=[log(24 * HOUR)], systems=[described()])
+    assert audit(training=[log(1800.0)], systems=[described()]).windows.job is not None

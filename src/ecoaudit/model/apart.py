@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from ecoaudit.errors import EcoauditError
+from ecoaudit.ingest.records import FloatArray, TrainingLog
 from ecoaudit.model.clock import iso
 from ecoaudit.model.integrate import GAP_FACTOR
 from ecoaudit.model.nodes import Stream
@@ -32,36 +33,55 @@ def check_one_run(found: Sequence[Stream], job: Span) -> None:
     holes = [(end, start) for (_, end), (start, _) in pairwise(together)]
     hole = max(holes, key=lambda h: h[1] - h[0], default=None)
     if hole is not None and hole[1] - hole[0] > HOLE_S and covered_s < COVERED * job.duration_s:
-        raise _several(found, hole, covered_s, job)
+        raise _several("recordings", _before(found, hole[0]), hole, covered_s, job)
     ends = [(node[0][0], node[-1][1]) for node in nodes if node]
     ends.sort()
     in_turn = len(ends) > 1 and all(a[1] <= b[0] for a, b in pairwise(ends))
     if in_turn and min(job.duration_s - _length(node) for node in nodes) > HOLE_S:
-        raise _several(found, (ends[0][1], ends[1][0]), covered_s / len(nodes), job)
+        hole = ends[0][1], ends[1][0]
+        raise _several("recordings", _before(found, hole[0]), hole, covered_s / len(nodes), job)
 
 
-def _several(found: Sequence[Stream], hole: tuple[float, float], covered_s: float, job: Span) -> EcoauditError:
-    before = next((f.source.path for s in found for f in s.files if f.time_s[0] < hole[0]), None)
+def check_one_log(training: TrainingLog, job: Span) -> None:
+    """Raise `EcoauditError` where the steps of a training log without any recording are those of several runs."""
+    if training.steps is None:
+        return
+    times = training.steps.time_s[np.isfinite(training.steps.time_s)]
+    spans = _unbroken(np.maximum.accumulate(times)) if times.size else []
+    hole = max(((a[1], b[0]) for a, b in pairwise(spans)), key=lambda h: h[1] - h[0], default=None)
+    if hole is not None and job.duration_s - _length(spans) > (1.0 - COVERED) * job.duration_s:
+        raise _several("steps", training.source.path, hole, _length(spans), job)
+
+
+def _several(what: str, where: str | None, hole: tuple[float, float], covered_s: float, job: Span) -> EcoauditError:
     return EcoauditError(
-        f"the recordings are of several runs: one ends at {iso(hole[0])}, the next starts at {iso(hole[1])}, and they "
+        f"the {what} are of several runs: one ends at {iso(hole[0])}, the next starts at {iso(hole[1])}, and they "
         f"cover {covered_s / job.duration_s:.1%} of the time from {iso(job.start_s)} to {iso(job.end_s)}",
-        where=before,
+        where=where,
         fix="audit them apart; what was not recorded between them is neither energy nor GPU-hours of a run",
     )
+
+
+def _before(found: Sequence[Stream], time_s: float) -> str | None:
+    return next((f.source.path for s in found for f in s.files if f.time_s[0] < time_s), None)
+
+
+def _unbroken(times: FloatArray) -> list[tuple[float, float]]:
+    """Return the spans of sorted times, cut at holes of over an hour; some log once an hour."""
+    steps = np.diff(times)
+    usual = float(np.median(steps)) if steps.size else 0.0
+    cuts = np.flatnonzero(steps > max(HOLE_S, GAP_FACTOR * usual))
+    starts, ends = np.append(times[0], times[cuts + 1]), np.append(times[cuts], times[-1])
+    return [(float(start), float(end)) for start, end in zip(starts, ends, strict=True)]
 
 
 def _covered(stream: Stream, job: Span) -> list[tuple[float, float]]:
     """Return the spans of a node's samples inside the job, cut at holes of over an hour, sorted and apart."""
     spans = []
     for file in stream.files:
-        times = file.time_s
-        steps = np.diff(times)
-        usual = float(np.median(steps)) if steps.size else 0.0
-        cuts = np.flatnonzero(steps > max(HOLE_S, GAP_FACTOR * usual))  # some log once an hour
-        starts, ends = np.append(times[0], times[cuts + 1]), np.append(times[cuts], times[-1])
         spans += [
-            (max(float(start), job.start_s), min(float(end), job.end_s))
-            for start, end in zip(starts, ends, strict=True)
+            (max(start, job.start_s), min(end, job.end_s))
+            for start, end in _unbroken(file.time_s)
             if start < job.end_s and end > job.start_s
         ]
     return _union(sorted(spans))

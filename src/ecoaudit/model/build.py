@@ -7,7 +7,7 @@ from msgspec import structs
 
 from ecoaudit.ingest.records import FloatArray, RunLogs, TrainingLog
 from ecoaudit.model import audit as a
-from ecoaudit.model.apart import check_one_run
+from ecoaudit.model.apart import check_one_log, check_one_run
 from ecoaudit.model.boards import BoardEnergy, board_energy, static_energy
 from ecoaudit.model.carbon import NO_ENERGY, NO_GRID, Intensity, carbon, embodied, functional_unit, intensity
 from ecoaudit.model.clock import iso
@@ -191,6 +191,8 @@ def _read(
     system = describe_system(logs, found, training, options, tables, notes)
     if found and time.job is not None:
         check_one_run(found, time.job)
+    elif training is not None and time.job is not None:
+        check_one_log(training, time.job)
     apart = mismatch(recorded_span(found), logged, training, system.gpu_count) if found else None
     if apart is not None:
         notes.warn(f"energy per token, sample and step, MFU and SCI are not known: {apart}", grave=True)
