@@ -115,3 +115,84 @@ def test_average_power_wins_over_instant_and_is_named(write: Write) -> None:
 def test_a_log_without_one_readable_row_is_an_error(write: Write) -> None:
     with pytest.raises(EcoauditError, match="no row that can be read"):
         ingest.read([write("a.csv", "timestamp, power.draw [W], index\nx, y, z\n")])
+
+
+def test_a_temperature_without_a_header_is_no_index(write: Write) -> None:
+    rows = "".join(f"2024/10/30 18:42:{i:02d}.1, 7 %, {27 + i // 3}, {60 + i}.00 W\n" for i in range(9))
+    telemetry = one(write("a.csv", rows))
+    assert telemetry.power_w.shape == (9, 1)
+
+
+def test_an_index_without_a_header_comes_in_turns(write: Write) -> None:
+    rows = "".join(f"2024/10/30 18:42:{i // 2:02d}.1, {2 + i % 2}, {40 + i}, {60 + i}.00 W\n" for i in range(12))
+    telemetry = one(write("a.csv", rows))
+    assert [gpu.index for gpu in telemetry.gpus] == [2, 3]
+    assert telemetry.power_w[0].tolist() == [60.0, 61.0]
+
+
+@pytest.mark.parametrize(
+    "header", ["timestamp,power_draw_W", "timestamp,gpu_power_w", "time,Board Power Draw [W]", "Timestamp,power.draw"]
+)
+def test_one_power_column_whose_name_can_only_be_a_boards(write: Write, header: str) -> None:
+    rows = "2025-10-13T14:56:26+00:00,105.20\n2025-10-13T14:56:27+00:00,105.14\n"
+    assert one(write("a.csv", f"{header}\n{rows}")).power_w[:, 0].tolist() == [105.2, 105.14]
+
+
+def test_seconds_since_the_start_give_energy_but_no_place_in_time(write: Write) -> None:
+    telemetry = one(write("a.csv", 'elapsed_sec,gpu_util_pct,power_w\n0.08,0,"26.11\n0"\n0.58,2,36.51\n'))
+    assert telemetry.clock == "none"
+    assert telemetry.time_s.tolist() == [0.08, 0.58]
+    assert telemetry.power_w[:, 0].tolist() == [26.11, 36.51]
+    assert telemetry.util_percent is not None
+
+
+def test_elapsed_milliseconds(write: Write) -> None:
+    telemetry = one(write("a.csv", "time_ms,gpu,power_draw_w\n0,0,100\n500,0,101\n1000,0,102\n"))
+    assert telemetry.time_s.tolist() == [0.0, 0.5, 1.0]
+
+
+def test_times_of_the_day_wrap_at_midnight(write: Write) -> None:
+    telemetry = one(write("a.csv", "time,power.draw [W]\n23:59:59.500,100 W\n00:00:00.500,101 W\n"))
+    assert np.diff(telemetry.time_s).tolist() == [1.0]
+    assert telemetry.clock == "none"
+
+
+def test_a_date_and_a_time_in_two_columns(write: Write) -> None:
+    text = "Date,Time,GPU,power.draw [W]\n31/01/2025,11:59:59 PM,0,100\n01/02/2025,12:00:00 AM,0,101\n"
+    telemetry = one(write("a.csv", text), timezone="UTC")
+    assert np.diff(telemetry.time_s).tolist() == [1.0]
+
+
+def test_a_column_gpu_may_hold_names_or_words_with_an_index(write: Write) -> None:
+    head = "Time,GPU,Util (%),Power (W)\n"
+    named = one(write("a.csv", head + "2025-05-19 16:19:26,RTX 4090,40,55\n2025-05-19 16:19:27,RTX 4090,41,56\n"))
+    assert [gpu.name for gpu in named.gpus] == ["RTX 4090"]
+    words = one(write("b.csv", head + "2025-05-19 16:19:26,GPU 1,40,55\n2025-05-19 16:19:26,cuda:0,41,56\n"))
+    assert [gpu.index for gpu in words.gpus] == [0, 1]
+
+
+def test_readings_without_any_time_say_what_to_ask_for(write: Write) -> None:
+    with pytest.raises(EcoauditError, match="no times") as caught:
+        ingest.read([write("a.csv", "power.draw [W]\n13.61 W\n14.09 W\n")])
+    assert "query-gpu=timestamp" in caught.value.line()
+
+
+def test_readings_in_milliwatts_without_saying_so_are_called_implausible(write: Write) -> None:
+    text = "timestamp,gpu_power_w\n" + "".join(f"2025-07-03T08:43:{i:02d}Z,6472.00\n" for i in range(4))
+    assert any("milliwatts" in w for w in one(write("a.csv", text)).quality.warnings)
+
+
+def test_the_hour_that_a_local_clock_shows_twice_is_not_lost(write: Write) -> None:
+    rows = ["01:59:59", "02:30:00", "02:59:59", "02:00:00", "02:30:01", "03:00:00"]
+    text = "timestamp, power.draw [W]\n" + "".join(f"2024/10/27 {r}.000, 100.00 W\n" for r in rows)
+    telemetry = one(write("a.csv", text))
+    assert np.diff(telemetry.time_s).tolist() == [1801.0, 1799.0, 1.0, 1801.0, 1799.0]
+    assert any("back by an hour" in w for w in telemetry.quality.warnings)
+
+
+def test_an_hour_that_is_missing_in_spring_is_said(write: Write) -> None:
+    rows = [f"2024/03/31 01:59:{s:02d}" for s in range(57, 60)] + [f"2024/03/31 03:00:{s:02d}" for s in range(3)]
+    text = "timestamp, power.draw [W]\n" + "".join(f"{r}.000, 100.00 W\n" for r in rows)
+    assert any("an hour is missing" in w for w in one(write("a.csv", text)).quality.warnings)
+    aware = one(write("b.csv", text), timezone="Europe/Berlin")
+    assert np.diff(aware.time_s).tolist() == [1.0] * 5

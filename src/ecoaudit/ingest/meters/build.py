@@ -9,7 +9,7 @@ from ecoaudit.ingest.files import LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.meters.side import declared_side
 from ecoaudit.ingest.records import Clock, MeterLog, ReadOptions, Source
-from ecoaudit.ingest.values import localise
+from ecoaudit.ingest.stamps import in_utc
 
 
 def meter(
@@ -36,10 +36,7 @@ def meter(
     time, power = (np.array(column, dtype=np.float64) for column in zip(*stamped, strict=True))
     clock: Clock = "utc"
     if naive:
-        time = localise(time, options.zone)
-        clock = "utc" if options.zone is not None else "naive"
-        if options.zone is None:
-            account.warn("times have no zone and are taken as UTC; name the zone with --timezone")
+        time, clock = in_utc(time, options.zone, account)
     order = np.argsort(time, kind="stable")
     side = declared_side(None, file.path, options, account)
     return MeterLog(

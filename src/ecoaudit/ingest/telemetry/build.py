@@ -9,9 +9,9 @@ from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest.files import LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import Clock, FloatArray, GpuInfo, ReadOptions, Source, Telemetry
+from ecoaudit.ingest.stamps import in_utc
 from ecoaudit.ingest.telemetry.frame import Readings, frame
 from ecoaudit.ingest.telemetry.plausible import board_power, warn_of_holes
-from ecoaudit.ingest.values import localise
 
 
 def telemetry(
@@ -31,11 +31,9 @@ def telemetry(
     if not readings.time_s:
         raise EcoauditError("no reading of a GPU in this log", where=file.path)
     if clock == "naive":
-        readings.time_s = localise(np.array(readings.time_s, dtype=np.float64), options.zone).tolist()
-        if options.zone is not None:
-            clock = "utc"
-        else:
-            account.warn("times have no zone and are taken as UTC; name the zone with --timezone")
+        local = np.array(readings.time_s, dtype=np.float64)
+        in_zone, clock = in_utc(local, options.zone, account)
+        readings.time_s = in_zone.tolist()
     power_w = board_power(np.array(readings.power_w), account)
     warn_of_holes(power_w, account, np.array(readings.energy_j))
     readings.power_w = power_w.tolist()

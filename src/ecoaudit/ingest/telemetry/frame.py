@@ -8,6 +8,7 @@ import numpy as np
 from ecoaudit.ingest.records import FloatArray, GpuInfo
 
 _MAX_GPUS = 64
+_WITHIN_TICK_S = 0.25
 
 
 @dataclass
@@ -112,7 +113,8 @@ def gpus_a_tick(time_s: Sequence[float]) -> int:
     """Return how many GPUs take turns in a log without an index: rows of a tick lie close, ticks far apart.
 
     The smallest count for which at least 90 % of the rows at tick boundaries stand five times further from the row
-    before them than rows inside a tick do; 1 when there is no such pattern.
+    before them than rows inside a tick do; 1 when there is no such pattern. Rows of a tick are at most 0.25 s apart:
+    rows of a second with a hole between them are no ticks.
     """
     step = np.diff(np.array(time_s, dtype=np.float64))
     if len(step) < 2:
@@ -124,7 +126,7 @@ def gpus_a_tick(time_s: Sequence[float]) -> int:
             return 1
         wide = order[len(order) - (ticks - 1)]
         narrow = order[len(order) - ticks]
-        if wide <= 0 or narrow * 5 > wide:
+        if wide <= 0 or narrow * 5 > wide or narrow > _WITHIN_TICK_S:
             continue
         edges = np.flatnonzero(step >= wide)
         if len(edges) and float(np.mean(np.diff(np.concatenate(([-1], edges))) == gpus)) >= 0.9:

@@ -7,6 +7,8 @@ from ecoaudit.ingest.records import FloatArray
 
 MOST_W = 1e6
 """Far beyond any board or package (the largest are rated below 3 kW): a reading above it is a fault of the log."""
+USUAL_W = 3e3
+"""No board draws more for long: such readings are most likely of another unit."""
 
 
 def board_power(power_w: FloatArray, account: Account) -> FloatArray:
@@ -22,7 +24,12 @@ def board_power(power_w: FloatArray, account: Account) -> FloatArray:
     if beyond.any():
         account.warn(f"{int(beyond.sum())} power readings above {MOST_W / 1e6:g} MW are treated as missing")
     impossible = negative | beyond
-    return np.where(impossible, np.nan, power_w) if impossible.any() else power_w
+    if impossible.any():
+        power_w = np.where(impossible, np.nan, power_w)
+    known = power_w[~np.isnan(power_w)]
+    if known.size and float(np.median(known)) > USUAL_W:
+        account.warn(f"no board draws {float(np.median(known)):,.0f} W: are the readings in milliwatts?")
+    return power_w
 
 
 def warn_of_holes(power_w: FloatArray, account: Account, energy_j: FloatArray | None = None) -> None:

@@ -1,0 +1,129 @@
+"""The time column of a table: clocks with a date, times of the day, and seconds since some start."""
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+import numpy as np
+
+from ecoaudit.ingest import values
+from ecoaudit.ingest.lines import Account
+from ecoaudit.ingest.records import Clock, FloatArray
+
+_DAY_S = 86400.0
+_HOUR_S = 3600.0
+_OF_DAY = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})(?:[.,:](\d{1,9}))?(?:\s*([AP])\.?M\.?)?", re.IGNORECASE)
+
+
+@dataclass
+class Stamps:
+    """Reads the cells of one time column and keeps what kind of clock it is: the first good cell decides.
+
+    `scale` is seconds per unit of elapsed times; `day_first` reads 03/11/2026 as in `values.parse_time`.
+    """
+
+    day_first: bool | None = None
+    scale: float = 1.0
+    kind: str | None = None
+    naive: bool = False
+    _day: float = 0.0
+    _last: float = -math.inf
+
+    @classmethod
+    def of(cls, texts: Iterable[str], scale: float = 1.0) -> "Stamps":
+        """Return a reader for dates in the order that `texts`, the first lines of the table, show."""
+        return cls(day_first=values.day_first(texts), scale=scale)
+
+    def read(self, text: str) -> float:
+        """Return seconds: Unix time, naive time as if UTC, or time since an unknown start. `ValueError` for no time."""
+        kind, seconds, naive = self._parse(text.strip())
+        if self.kind not in (None, kind):
+            raise ValueError(f"not a time as in the rows before: {text.strip()[:40]!r}")
+        self.kind = kind
+        self.naive |= naive
+        if kind == "day":
+            self._day += _DAY_S if seconds < self._last - _DAY_S / 2 else 0.0
+            self._last = seconds
+            return self._day + seconds
+        return seconds
+
+    def _parse(self, text: str) -> tuple[str, float, bool]:
+        if match := _OF_DAY.fullmatch(text):
+            return "day", _of_day(*match.groups()), False
+        try:
+            seconds, naive = values.parse_time(text, day_first=self.day_first)
+        except ValueError:
+            elapsed = _elapsed(text)
+            if elapsed is None:
+                raise
+            return "elapsed", elapsed * self.scale, False
+        return "date", seconds, naive
+
+    def clock(self, account: Account) -> Clock:
+        """Return the kind of clock that was read, with a warning where it has no date."""
+        if self.kind == "day":
+            account.warn("the times have no date: they count from midnight of an unknown day")
+            return "none"
+        if self.kind == "elapsed":
+            account.warn("the times are seconds since an unknown start: the log cannot be placed in time")
+            return "none"
+        return "naive" if self.naive else "utc"
+
+
+def _elapsed(text: str) -> float | None:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < 6.3e8 else None
+
+
+def _of_day(hour: str, minute: str, second: str, fraction: str | None, half: str | None) -> float:
+    hours = int(hour)
+    if half:
+        hours = hours % 12 + (12 if half.upper() == "P" else 0)
+    if hours > 23 or int(minute) > 59 or int(second) > 60:
+        raise ValueError(f"not a time of day: {hour}:{minute}:{second}")
+    return hours * 3600.0 + int(minute) * 60.0 + int(second) + float(f"0.{fraction or 0}")
+
+
+def in_utc(naive_s: FloatArray, zone: tzinfo | None, account: Account) -> tuple[FloatArray, Clock]:
+    """Return readings of a local clock (as if UTC, in the order of the file) in UTC, and what clock they are then.
+
+    Without a zone they stay as they are, with a warning, but for the hour that such a clock shows twice in autumn.
+    """
+    if zone is not None:
+        return values.localise(naive_s, zone), "utc"
+    account.warn("times have no zone and are taken as UTC; name the zone with --timezone")
+    return _without_repeated_hour(naive_s, account), "naive"
+
+
+def _without_repeated_hour(naive_s: FloatArray, account: Account) -> FloatArray:
+    steps = np.diff(naive_s)
+    forward = steps[steps > 0]
+    slack = min(max(60.0, 5.0 * float(np.median(forward))), _HOUR_S / 2) if len(forward) else 60.0
+    back = np.flatnonzero((steps >= -_HOUR_S - 1.0) & (steps <= slack - _HOUR_S))
+    if len(back) == 1:
+        account.warn(
+            f"the clock goes back by an hour at {_local(naive_s[back[0]])}: taken for the end of daylight saving time"
+        )
+        return naive_s + np.where(np.arange(len(naive_s)) > back[0], _HOUR_S, 0.0)
+    missing = [i for i in np.flatnonzero((steps >= _HOUR_S) & (steps <= _HOUR_S + slack)) if _spring(naive_s[i])]
+    if missing:
+        account.warn(
+            f"an hour is missing at {_local(naive_s[missing[0]])}: if daylight saving time began, name the zone with "
+            "--timezone, else it counts as a gap"
+        )
+    return naive_s
+
+
+def _local(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _spring(seconds: float) -> bool:
+    """Return whether clocks go forward then in most zones that do so: on a Sunday of March, about 2 o'clock."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.month == 3 and moment.weekday() == 6 and moment.day > 7 and moment.hour < 3

@@ -1,0 +1,203 @@
+"""Which column of an nvidia-smi CSV, or of a table like it, holds what: by header, or by the cells where none is."""
+
+import math
+import re
+from collections.abc import Hashable
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Literal
+
+from ecoaudit.ingest import tables, values
+from ecoaudit.ingest.records import GpuInfo
+
+# Names as nvidia-smi and scripts print them; case, units and what is no letter or digit do not count.
+_NAMES: dict[str, frozenset[str]] = {
+    field: frozenset(names.split())
+    for field, names in {
+        "time": "timestamp time datetime date_time date ts epoch unix_time unix_timestamp timestamp_utc time_utc "
+        "timestamp_iso local_time wall_time wallclock timestamp_s time_s t_s time_sec time_seconds seconds elapsed "
+        "elapsed_s elapsed_sec elapsed_seconds elapsed_time time_elapsed relative_time epoch_s timestamp_ms time_ms "
+        "elapsed_ms epoch_ms",
+        "clock": "time",
+        "uuid": "uuid gpu_uuid",
+        "index": "index gpu_index gpu_idx gpu gpu_id id count_index device device_id",
+        "bus": "pci_bus_id gpu_bus_id pci_bus gpu_bus",
+        "name": "name gpu_name product_name",
+        "average": "power_draw_average",
+        "instant": "power_draw_instant",
+        "power": "power_draw gpu_power_draw gpu_power board_power_draw board_power power power_usage gpu_power_usage",
+        "limit": "enforced_power_limit power_limit",
+        "util": "utilization_gpu gpu_util utilization util gpu_utilization util_gpu gpu_load",
+        "memory": "memory_total mem_total",
+    }.items()
+}
+_HEADER_UNIT = re.compile(r"\s*[\[(]\s*([^\])]*?)\s*[\])]\s*$")
+_SUFFIX = re.compile(r"_(w|watts?|mw|kw|milliwatts?|pct|percent|mb|mib)$")
+_BOARD = re.compile(r"draw|^gpu_|^board_")
+PowerField = Literal["average", "instant", "unspecified"]
+POWER_COLUMNS: tuple[tuple[str, PowerField], ...] = (
+    ("average", "average"),
+    ("power", "unspecified"),
+    ("instant", "instant"),
+)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which column holds what; `units` is the unit in the header of a column, `native` whether the names are
+    nvidia-smi's own, `board` whether a power column can only be a board's."""
+
+    columns: dict[str, int]
+    units: dict[str, str]
+    width: int
+    delimiter: str
+    native: bool = False
+    board: bool = False
+
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """The columns of power and utilisation."""
+        return tuple(n for n in ("average", "power", "instant", "util") if n in self.columns)
+
+    @property
+    def described(self) -> bool:
+        """Whether other columns, or the names, show that the readings are a GPU's."""
+        beside = {"util", "limit", "memory", "name", "uuid", "index"} & set(self.columns)
+        return self.native or self.board or bool(beside and self.readings)
+
+    @property
+    def time_scale(self) -> float:
+        """Seconds per unit of the time column, where it counts from some start."""
+        return 1e-3 if self.units.get("time") == "ms" else 1.0
+
+    def get(self, cells: list[str], name: str) -> str | None:
+        position = self.columns.get(name)
+        return cells[position] if position is not None else None
+
+    def time(self, cells: list[str]) -> str:
+        """Return the time of a row; a date and a time of day may stand in two columns."""
+        day = self.get(cells, "time") or ""
+        return f"{day} {self.get(cells, 'clock')}" if "clock" in self.columns else day
+
+    def power(self, cells: list[str]) -> float:
+        """Return watts, NaN where no column has any."""
+        for name, _ in POWER_COLUMNS:
+            if name in self.columns:
+                value = values.power_w(self._number(cells, name), unit=self.units.get(name) or "w")
+                if not math.isnan(value):
+                    return value
+        return math.nan
+
+    def plain(self, cells: list[str], name: str) -> float:
+        """Return the number of a column, NaN where it says that there is none."""
+        return values.number(self._number(cells, name)) if name in self.columns else math.nan
+
+    def _number(self, cells: list[str], name: str) -> str:
+        # A script that splits the output of two GPUs at commas leaves the second's first cell in the first's last.
+        text = cells[self.columns[name]].partition("\n")[0]
+        return text.replace(",", ".") if self.delimiter == ";" else text
+
+    def identity(self, cells: list[str]) -> Hashable:
+        """Return what tells a GPU from the others: UUID, index or bus; None where the row does not say."""
+        for name in ("uuid", "index", "bus"):
+            text = self.get(cells, name)
+            if text is None or values.is_missing(text):
+                continue
+            if name != "index":
+                return text
+            if (index := index_of(text)) is not None:
+                return index
+        return None
+
+    def info(self, cells: list[str]) -> GpuInfo:
+        """Return what a row says of its GPU; a column `gpu` may hold its name."""
+        index = self.get(cells, "index")
+        number = None if index is None else index_of(index)
+        name = self.get(cells, "name") or (index if number is None else None)
+        return GpuInfo(
+            index=number,
+            uuid=self.get(cells, "uuid"),
+            name=name if name and not values.is_missing(name) else None,
+            power_limit_w=self._quiet(cells, "limit"),
+            memory_mib=self._quiet(cells, "memory"),
+        )
+
+    def _quiet(self, cells: list[str], name: str) -> float | None:
+        try:
+            value = self.plain(cells, name)
+        except ValueError:
+            return None
+        return None if math.isnan(value) else value
+
+
+def index_of(text: str) -> int | None:
+    """Return a GPU's index from `3`, `GPU 3`, `gpu3`, `cuda:3` or `nvidia3`; None for anything else."""
+    match = re.fullmatch(r"(?:(?:gpu|cuda|nvidia|card)[ _:#-]?)?(\d{1,4})", text.strip(), re.IGNORECASE)
+    return int(match[1]) if match else None
+
+
+def by_header(text: str) -> Layout | None:
+    """Return the layout that a header line names: a reading of power or utilisation, with or without a time."""
+    delimiter = tables.delimiter_of(text)
+    cells = [c.strip().strip('"').strip() for c in text.split(delimiter)]
+    columns: dict[str, int] = {}
+    units: dict[str, str] = {}
+    board = False
+    for position, cell in enumerate(cells):
+        unit = _HEADER_UNIT.search(cell)
+        full = re.sub(r"[^a-z0-9]+", "_", _HEADER_UNIT.sub("", cell).lower()).strip("_")
+        suffix = _SUFFIX.search(full)
+        bare = _SUFFIX.sub("", full)
+        for field, spellings in _NAMES.items():
+            if field in columns or not (full in spellings or bare in spellings):
+                continue
+            if field == "clock" and columns.get("time") in (None, position):
+                continue
+            columns[field] = position
+            units[field] = unit[1].lower() if unit else suffix[1] if suffix else ""
+            board |= field == "power" and _BOARD.search(bare) is not None
+            if field == "time" and full.endswith("_ms"):
+                units[field] = "ms"
+    if "clock" in columns and cells[columns["time"]].lower() != "date":
+        del columns["clock"]
+    if not {"average", "power", "instant", "util"} & set(columns):
+        return None
+    native = any(re.match(r"(power\.draw|utilization\.gpu)", c, re.IGNORECASE) for c in cells)
+    return Layout(columns, units, len(cells), delimiter, native=native, board=board)
+
+
+def by_cells(text: str) -> Layout | None:
+    """Return the layout of rows without a header when the units leave no doubt: one time, one value in W."""
+    rows = [[c.strip() for c in line.split(",")] for line in text.splitlines()[:40] if line.strip()]
+    rows = [row for row in rows if len(row) == len(rows[0])]
+    if len(rows) < 2:
+        return None
+    cells = rows[0]
+    watts = [i for i, c in enumerate(cells) if re.fullmatch(r"[\d.]+ W", c)]
+    percent = [i for i, c in enumerate(cells) if re.fullmatch(r"\d+ %", c)]
+    times = [i for i, c in enumerate(cells) if re.fullmatch(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d+)?", c)]
+    if len(watts) != 1 or len(times) != 1:
+        return None
+    columns = {"time": times[0], "power": watts[0]}
+    if percent:
+        columns["util"] = percent[0]
+    for i, cell in enumerate(cells):
+        if cell.startswith("GPU-"):
+            columns["uuid"] = i
+        elif _takes_turns([row[i] for row in rows]):
+            columns.setdefault("index", i)
+        elif re.match(r"(NVIDIA|Tesla|GeForce|Quadro)\b", cell):
+            columns["name"] = i
+    return Layout(columns, {}, len(cells), ",", native=True)
+
+
+def _takes_turns(cells: list[str]) -> bool:
+    """Return whether a column of bare numbers can be the GPU's index: the same ascending numbers in every tick.
+
+    A temperature or a fan speed is a small number, too, but does not come in turns from tick to tick.
+    """
+    if not all(re.fullmatch(r"\d{1,2}", c) for c in cells):
+        return False
+    numbers = [int(c) for c in cells]
+    turn = numbers[: next((i for i, n in enumerate(numbers) if i and n <= numbers[i - 1]), len(numbers))]
+    return turn[-1] < 16 and all(n == expected for n, expected in zip(numbers, cycle(turn), strict=False))
