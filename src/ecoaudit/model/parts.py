@@ -7,6 +7,10 @@ from ecoaudit.model.levels import Ledger
 from ecoaudit.model.timeline import Cuts
 from ecoaudit.model.windows import RunTime
 
+AROUND = ("before training", "after training")
+WORTH_TELLING = 0.01
+"""A log that names no phase has only time around its training, told where it is at least this share of the job."""
+
 
 def phase_energies(ledger: Ledger, cuts: Cuts | None, time: RunTime) -> list[PhaseEnergy]:
     """Return the headline's energy by phase name; the parts add up to it.
@@ -23,12 +27,13 @@ def phase_energies(ledger: Ledger, cuts: Cuts | None, time: RunTime) -> list[Pha
     inside = "other" if "train" in names else "train"
     parts_of_rest = {inside: rest & cuts.in_training}
     if window is not None:
-        parts_of_rest["before training"] = rest & cuts.between(-np.inf, window.start_s)
-        parts_of_rest["after training"] = rest & cuts.between(window.end_s, np.inf)
+        before, after = cuts.between(-np.inf, window.start_s), cuts.between(window.end_s, np.inf)
+        parts_of_rest |= {AROUND[0]: rest & before, AROUND[1]: rest & after}
     for name, mask in parts_of_rest.items():
         if float(cuts.seconds[mask].sum()) > 0:
             masks[name] = mask | masks.get(name, np.zeros_like(mask))
-    if len(masks) == 1:
+    around_s = sum(float(cuts.seconds[parts_of_rest[name]].sum()) for name in AROUND if name in parts_of_rest)
+    if not cuts.phases and around_s < WORTH_TELLING * float(cuts.seconds.sum()):
         return []
     parts = []
     for name, mask in masks.items():
