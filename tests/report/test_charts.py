@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 
 from ecoaudit.judge import judge
-from ecoaudit.model.audit import Driver, TimelinePoint
-from ecoaudit.report import charts
+from ecoaudit.model.audit import Driver, MeasuredEnergy, TimelinePoint
+from ecoaudit.report import charts, view
 from ecoaudit.report.charts.style import THEMES
 from report import examples, strategies
 
@@ -42,6 +42,19 @@ def test_power_names_its_lines_units_and_phases() -> None:
     for text in ("nodes, AC", "GPU boards", "GPU limit", "power, kW", "minutes since the start", "eval", "checkpoint"):
         assert text in found
     assert "train" not in found
+
+
+def test_a_meter_that_the_figures_do_not_use_is_not_drawn_as_the_nodes_power() -> None:
+    audit = examples.llm_run()
+    node = examples.around(3.0, 2, "kWh", "measured", "a meter that reads less than its boards")
+    energy = msgspec.structs.replace(audit.energy, measured=MeasuredEnergy(node=node))
+    demoted = msgspec.structs.replace(audit, energy=energy)
+    image = charts.draw(demoted, judge(demoted), theme="light")["power"]
+    drawn = " ".join(texts(image)) + image.decode()
+    assert "not used" in drawn and "nodes, AC" not in drawn and "all nodes (AC)" not in drawn
+    assert view.power_series(demoted) == ([p.gpu_w for p in audit.timeline], "all GPU boards")
+    blind = msgspec.structs.replace(demoted, timeline=[msgspec.structs.replace(p, gpu_w=None) for p in audit.timeline])
+    assert view.power_series(blind)[1] == "node meter, not used"
 
 
 def test_power_without_gpu_readings_shows_the_nodes_alone() -> None:

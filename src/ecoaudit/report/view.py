@@ -272,11 +272,24 @@ def findings(audit: Audit) -> list[Finding]:
     return sorted(audit.findings, key=lambda f: -(f.saving_kwh.value if f.saving_kwh else 0.0))
 
 
+METER_NOT_USED = "node meter, not used"
+
+
 def power_series(audit: Audit) -> tuple[list[float | None], str]:
-    """Return the power of the timeline, W, at the widest boundary it has, and that boundary's name."""
-    if any(p.node_w is not None for p in audit.timeline):
-        return [p.node_w for p in audit.timeline], "all nodes, AC"
-    return [p.gpu_w for p in audit.timeline], "all GPU boards"
+    """Return the power of the timeline, W, at the widest boundary it has, and that boundary's name.
+
+    A meter that is only a check is not the nodes' power; it stands in where nothing else was read, and is so named.
+    """
+    nodes, boards = [p.node_w for p in audit.timeline], [p.gpu_w for p in audit.timeline]
+    if meter_is_check(audit):
+        return (boards, "all GPU boards") if any(w is not None for w in boards) else (nodes, METER_NOT_USED)
+    return (nodes, "all nodes, AC") if any(w is not None for w in nodes) else (boards, "all GPU boards")
+
+
+def meter_is_check(audit: Audit) -> bool:
+    """Return whether a node meter was read that the headline does not use: of some nodes only, or not believed."""
+    measured, headline = audit.energy.measured, audit.energy.headline
+    return measured is not None and measured.node is not None and (headline is None or headline.level != "measured")
 
 
 def unknown(audit: Audit) -> list[tuple[tuple[str, ...], str]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,20 @@ from ecoaudit.markdown_text import clean
 from ecoaudit.model.audit import Audit
 from ecoaudit.report import numbers, view
 from ecoaudit.report import trend as trends
-from ecoaudit.report.charts.style import MAX_DRAWN, OTHER_PHASES, Theme, drawable, new_figure, settings, svg
+from ecoaudit.report.charts.style import (
+    MAX_DRAWN,
+    OTHER_PHASES,
+    Theme,
+    drawable,
+    new_figure,
+    settings,
+    svg,
+    time_unit,
+    y_axis,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-_TIME_UNITS = (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,7 @@ def power(audit: Audit, theme: Theme) -> bytes | None:
         return None
     if not drawable(*known, least=-MAX_DRAWN) or not _drawable_band(series):
         return None
-    name, size = next(unit for unit in _TIME_UNITS if series.t_s[-1] >= 2 * unit[1] or unit[1] == 1.0)
+    name, size = time_unit(float(series.t_s[-1]))
     t = series.t_s / size
     has_band = bool(np.isfinite(series.gpu_min_w + series.gpu_max_w).any())
     with settings(f"power-{theme.name}"):
@@ -57,7 +65,7 @@ def power(audit: Audit, theme: Theme) -> bytes | None:
             _band(axes[1], t, series, theme)
         axes[-1].set_xlabel(f"{name} since the start", color=theme.muted, fontsize=9)
         axes[-1].set_xlim(float(t[0]), float(t[-1]))
-        description = _describe(series)
+        description = _describe(series, audit)
         return svg(figure, "Power over time", description, f"power-{theme.name}")
 
 
@@ -75,17 +83,20 @@ def _series(audit: Audit) -> _Series:
 
 
 def _totals(axis: "Axes", t: NDArray[np.float64], series: _Series, audit: Audit, theme: Theme) -> None:
-    lines = [
-        (series.node_w, theme.node, "nodes, AC"),
-        (series.gpu_w, theme.gpu, "GPU boards"),
+    unused = view.meter_is_check(audit)
+    lines: list[tuple[NDArray[np.float64], str, str, Any]] = [
+        (series.node_w, theme.muted, "node meter,\nnot used", (0, (2, 2)))
+        if unused
+        else (series.node_w, theme.node, "nodes, AC", "solid"),
+        (series.gpu_w, theme.gpu, "GPU boards", "solid"),
     ]
     peak = float(np.nanmax(np.concatenate([series.node_w, series.gpu_w])))
     limit, name = _limit(audit)
     factor, unit = numbers.scale("W", peak)
     labels: list[tuple[float, str, str]] = []
-    for values, colour, label in lines:
+    for values, colour, label, style in lines:
         if np.isfinite(values).any():
-            axis.plot(t, values / factor, color=colour, linewidth=1.4, solid_joinstyle="round")
+            axis.plot(t, values / factor, color=colour, linewidth=1.4, linestyle=style, solid_joinstyle="round")
             labels.append((float(np.nanmedian(values)) / factor, label, colour))
     if limit and np.isfinite(series.gpu_w).any():
         axis.axhline(limit / factor, color=theme.limit, linewidth=1, linestyle=(0, (4, 3)))
@@ -93,7 +104,7 @@ def _totals(axis: "Axes", t: NDArray[np.float64], series: _Series, audit: Audit,
     top = max(peak, limit or 0.0) * 1.06 / factor
     axis.set_ylim(0, top)
     _label_right(axis, labels, top)
-    _y_axis(axis, f"power, {unit}", theme)
+    y_axis(axis, f"power, {unit}", theme)
 
 
 def _band(axis: "Axes", t: NDArray[np.float64], series: _Series, theme: Theme) -> None:
@@ -104,7 +115,7 @@ def _band(axis: "Axes", t: NDArray[np.float64], series: _Series, theme: Theme) -
     labels = [(float(np.nanmedian((series.gpu_min_w + series.gpu_max_w) / 2)), "lowest to\nhighest GPU", theme.gpu)]
     axis.set_ylim(0, top)
     _label_right(axis, labels, top)
-    _y_axis(axis, "one GPU, W", theme)
+    y_axis(axis, "one GPU, W", theme)
 
 
 def _limit(audit: Audit) -> tuple[float | None, str]:
@@ -159,9 +170,10 @@ def _legend(used: dict[str, str]) -> list[tuple[str, str]]:
     return shown
 
 
-def _describe(series: _Series) -> str:
+def _describe(series: _Series, audit: Audit) -> str:
     parts = []
-    for values, what in ((series.node_w, "all nodes (AC)"), (series.gpu_w, "all GPU boards")):
+    nodes = view.METER_NOT_USED if view.meter_is_check(audit) else "all nodes (AC)"
+    for values, what in ((series.node_w, nodes), (series.gpu_w, "all GPU boards")):
         if np.isfinite(values).any():
             low, mean, high = (
                 numbers.significant(float(x), "W") for x in (np.nanmin(values), np.nanmean(values), np.nanmax(values))
@@ -206,7 +218,7 @@ def trend(audit: Audit, verdict: Verdict, history: Sequence[Audit], theme: Theme
         few = len(x) <= 10
         axis.set_xticks(x, [_short(p.commit) if few else "" for p in found.points])
         axis.set_xlabel("commit, the oldest left" if few else "runs, the oldest left", color=theme.muted, fontsize=9)
-        _y_axis(axis, f"{found.label.lower()}, {unit}", theme)
+        y_axis(axis, f"{found.label.lower()}, {unit}", theme)
         ends = [numbers.significant(float(v) * factor, found.unit) for v in (np.nanmin(value), np.nanmax(value))]
         description = f"{found.label} of {len(x)} runs, from {ends[0]} to {ends[1]}; the scale does not start at zero."
         return svg(figure, f"{found.label} over the last runs", description, f"trend-{theme.name}")
@@ -214,12 +226,6 @@ def trend(audit: Audit, verdict: Verdict, history: Sequence[Audit], theme: Theme
 
 def _short(commit: str | None) -> str:
     return clean(commit, limit=200)[:7] if commit else "?"
-
-
-def _y_axis(axis: "Axes", label: str, theme: Theme) -> None:
-    axis.set_ylabel(label, color=theme.muted, fontsize=9)
-    axis.grid(axis="y", color=theme.faint, linewidth=0.7)
-    axis.locator_params(axis="y", nbins=5)
 
 
 def _label_right(axis: "Axes", labels: list[tuple[float, str, str]], top: float) -> None:
