@@ -45,7 +45,9 @@ def test_clocks_with_a_zone_and_epochs_in_any_unit(text: str) -> None:
     assert parse_time(text) == (EVENING, False)
 
 
-@pytest.mark.parametrize("text", ["12:30", "2024-10-30", "13:00 PM", "2024-10-30 18:42 PM", "31.31.2024 10:00", "power"])
+@pytest.mark.parametrize(
+    "text", ["12:30", "2024-10-30", "13:00 PM", "2024-10-30 18:42 PM", "31.31.2024 10:00", "power"]
+)
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(ValueError, match=r"not a|month must be"):
         parse_time(text)

@@ -54,6 +54,8 @@ EXPECTED: dict[str, tuple[int, int, int | None, int | None, float | None, float 
     "nvidia_smi_dmon/dates.txt": (2, 0, None, None, None, None, 1),
     "nvidia_smi_dmon/plain.txt": (4, 1, None, None, None, None, 2),
     "nvidia_smi_dmon/times.txt": (3, 0, None, None, None, None, 1),
+    "nvidia_smi_query/power.txt": (6, 0, None, None, None, None, 2),
+    "nvidia_smi_table/loop.txt": (5, 1, None, None, None, None, 2),
     "nvidia_smi_xml/log.xml": (3, 1, None, None, None, None, 1),
     "olmo/core.log": (2, 0, 10, 20, 20 * 4194304, None, 280),
     "olmo/olmo.log": (4, 0, 1, 4, 4 * 4194304, None, 8),

@@ -71,6 +71,8 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry("training.lightning_csv", (b"epoch",)),
     Entry("telemetry.nvidia_smi_xml", (b"<nvidia_smi_log>",)),
+    Entry("telemetry.nvidia_smi_query", (b"NVSMI LOG",)),
+    Entry("telemetry.nvidia_smi_table", (b"NVIDIA-SMI",)),
     Entry("telemetry.gpustat", (b'"query_time"',)),
     Entry("telemetry.prometheus", (b"DCGM_FI_", b"dcgm_", b"nvidia_smi_power", b'"resultType"')),
     Entry("telemetry.dcgmi", (b"Entity", b"POWER")),
