@@ -76,6 +76,7 @@ THEMES: dict[ThemeName, Theme] = {
     ),
 }
 MAX_DRAWN = 1e15
+_TIME_UNITS = (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
 OTHER_PHASES = ("#009e73", "#f0e442", "#d55e00", "#0072b2")
 
 
@@ -127,6 +128,18 @@ def new_figure(
         axis.tick_params(axis="y", length=0)
         axis.set_axisbelow(True)
     return figure, axes
+
+
+def time_unit(span_s: float) -> tuple[str, float]:
+    """Return the unit in which a span is at least two long, and its length in s."""
+    return next(unit for unit in _TIME_UNITS if span_s >= 2 * unit[1] or unit[1] == 1.0)
+
+
+def y_axis(axis: "Axes", label: str, theme: Theme) -> None:
+    """Name the y axis and lay a quiet grid behind it."""
+    axis.set_ylabel(label, color=theme.muted, fontsize=9)
+    axis.grid(axis="y", color=theme.faint, linewidth=0.7)
+    axis.locator_params(axis="y", nbins=5)
 
 
 def svg(figure: "Figure", title: str, description: str, prefix: str) -> bytes:
