@@ -113,21 +113,19 @@ def board_energy(
 
     A board without any reading gets the mean of the others. None where no board was read for any length of time.
     """
-    powers = [r.energy.mean_power_w() for r in readings]
-    known = [p for p in powers if p is not None]
-    if not known:
+    powers = filling_w(readings)
+    if powers is None:
         return None
-    run_mean = float(np.mean(known))
     names = sorted({r.info.name or UNNAMED for r in readings})
     models = []
     for name in names:
         group = [(r, p) for r, p in zip(readings, powers, strict=True) if (r.info.name or UNNAMED) == name]
         gpu = tables.find_gpu(name)
-        filled = [(p if p is not None else run_mean) * r.energy.filled_s for r, p in group]
+        filled = [p * r.energy.filled_s for r, p in group]
         totals = np.array(
             [float(r.energy.read_j.sum()) + float(f.sum()) for (r, _), f in zip(group, filled, strict=True)]
         )
-        low, high = _fill_range(group, gpu, filled, run_mean)
+        low, high = _fill_range(group, gpu, filled)
         models.append(
             ModelEnergy(
                 name=gpu.name if gpu else name,
@@ -156,6 +154,14 @@ def board_energy(
     return BoardEnergy(tuple(models), filled_share, 1.0 - filled_share - bridged / time, how)
 
 
+def filling_w(readings: Sequence[GpuReading]) -> list[float] | None:
+    """Return the power in W that fills the gaps of each board: the mean of its own run, of a board that was never read
+    that of the others; None where none was read."""
+    powers = [r.energy.mean_power_w() for r in readings]
+    known = [p for p in powers if p is not None]
+    return [float(np.mean(known)) if p is None else p for p in powers] if known else None
+
+
 def _noise(reading: GpuReading) -> float:
     """Return the relative 90 % error of one second's mean for a board read by power alone, 0 with a counter."""
     seconds = reading.energy.power_seconds
@@ -168,13 +174,12 @@ def _noise(reading: GpuReading) -> float:
 
 
 def _fill_range(
-    group: Sequence[tuple[GpuReading, float | None]], gpu: Gpu | None, filled: Sequence[FloatArray], run_mean: float
+    group: Sequence[tuple[GpuReading, float]], gpu: Gpu | None, filled: Sequence[FloatArray]
 ) -> tuple[float, float]:
     """Return what the filled energy could be, as factors: every board at resident power, or at its limit."""
     low = high = whole = 0.0
-    for (reading, mean), energy in zip(group, filled, strict=True):
+    for (reading, mean_w), energy in zip(group, filled, strict=True):
         seconds = float(reading.energy.filled_s.sum())
-        mean_w = mean if mean is not None else run_mean
         lowest = reading.energy.power_min_w if np.isfinite(reading.energy.power_min_w) else mean_w
         resident = min(lowest, gpu.idle_w if gpu and gpu.idle_w else lowest, mean_w)
         limit = max(reading.info.power_limit_w or (gpu.tdp_w if gpu else 0.0), reading.energy.power_max_w, mean_w)

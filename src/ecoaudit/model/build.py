@@ -8,7 +8,7 @@ from msgspec import structs
 from ecoaudit.ingest.records import FloatArray, RunLogs, TrainingLog
 from ecoaudit.model import audit as a
 from ecoaudit.model.apart import check_one_log, check_one_run
-from ecoaudit.model.boards import BoardEnergy, board_energy, static_energy
+from ecoaudit.model.boards import BoardEnergy, board_energy, filling_w, static_energy
 from ecoaudit.model.carbon import NO_ENERGY, NO_GRID, Intensity, carbon, embodied, functional_unit, intensity
 from ecoaudit.model.clock import iso
 from ecoaudit.model.cost import Bill, bill
@@ -141,7 +141,8 @@ def build_audit(
         read.system, read.training, tables.throughputs(), notes, lora=stated is not None and stated.lora
     )
     training_figure = ledger.best(in_training)
-    gpus_j = [g.energy.read_j + (g.energy.mean_power_w() or 0.0) * g.energy.filled_s for g in read.gpus]
+    powers = filling_w(read.gpus)
+    gpus_j = [g.energy.read_j + w * g.energy.filled_s for g, w in zip(read.gpus, powers, strict=True)] if powers else []
     return a.Audit(
         tool=identity.tool,
         project=identity.project,

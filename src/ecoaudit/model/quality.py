@@ -5,7 +5,7 @@ from typing import Literal
 
 from ecoaudit.ingest.records import UNSAID_SIDE, RunLogs
 from ecoaudit.model.audit import Gap, LevelName, Quality
-from ecoaudit.model.boards import BoardEnergy
+from ecoaudit.model.boards import BoardEnergy, filling_w
 from ecoaudit.model.clock import iso
 from ecoaudit.model.levels import J_PER_KWH
 from ecoaudit.model.meters import NodeMeters
@@ -63,21 +63,25 @@ def quality(
 
 def _gaps(gpus: Sequence[GpuReading], meters: NodeMeters | None) -> list[Gap]:
     """Return the gaps in the order of time; one that all boards of a node share is one gap."""
-    holes: dict[tuple[int, float, float, Literal["counter", "mean power"]], list[tuple[GpuReading, float]]] = {}
-    for gpu in gpus:
-        mean_w = gpu.energy.mean_power_w() or 0.0
+    holes: dict[tuple[int, float, float, Literal["counter", "mean power"]], list[tuple[GpuReading, float | None]]] = {}
+    powers: Sequence[float | None] = filling_w(gpus) or [None] * len(gpus)
+    for gpu, mean_w in zip(gpus, powers, strict=True):
         for gap in gpu.energy.gaps:
-            joules = gap.energy_j if gap.energy_j is not None else mean_w * (gap.end_s - gap.start_s)
-            holes.setdefault((gpu.node, gap.start_s, gap.end_s, gap.filled_by), []).append((gpu, joules))
+            filled = mean_w * (gap.end_s - gap.start_s) if mean_w is not None else None
+            held = gap.energy_j if gap.energy_j is not None else filled
+            holes.setdefault((gpu.node, gap.start_s, gap.end_s, gap.filled_by), []).append((gpu, held))
     found = []
     for (node, start, end, filled_by), members in holes.items():
         boards = f"GPU {members[0][0].info.index}" if len(members) == 1 else f"{len(members)} GPUs"
         by_counter = filled_by == "counter"
+        joules = [each for _, each in members if each is not None]
+        never_read = any(gpu.energy.mean_power_w() is None for gpu, _ in members)
+        whose = "of the boards that were read" if never_read else "of the board's own run"
         energy = Quantity.exact(
-            sum(joules for _, joules in members) / J_PER_KWH,
+            sum(joules) / J_PER_KWH,
             "kWh",
             Basis.MEASURED if by_counter else Basis.MODELLED,
-            "energy counter" if by_counter else "mean power of the board's own run",
+            "energy counter" if by_counter else f"mean power {whose}",
         )
         found.append(
             (
@@ -87,7 +91,7 @@ def _gaps(gpus: Sequence[GpuReading], meters: NodeMeters | None) -> list[Gap]:
                     start=iso(start),
                     duration_s=end - start,
                     filled_by=filled_by,
-                    energy=energy,
+                    energy=energy if len(joules) == len(members) else None,
                 ),
             )
         )
