@@ -55,6 +55,30 @@ def llm_timeline(points: int = 360, duration_s: float = 3600.0) -> list[a.Timeli
     return timeline
 
 
+def _course(training_j: float, tokens: float) -> list[a.StepEnergy]:
+    """Return six equal stretches of steps; the fourth was computed again after a restart."""
+
+    def stretch(i: int) -> a.StepEnergy:
+        again, share = i == 3, 1 / 6
+        energy = q(
+            training_j * share / 3.6e6, training_j * share / 4e6, training_j * share / 3.2e6, "kWh", "modelled", "L3"
+        )
+        each = training_j / tokens * (1.0 + 0.02 * i)
+        return a.StepEnergy(
+            first_step=50 * i + 1 - 50 * (i > 3) - 50 * again,
+            last_step=50 * i + 50 - 50 * (i > 3) - 50 * again,
+            t_s=60.0 + 580.0 * i,
+            duration_s=580.0,
+            energy=energy,
+            boundary=Boundary.NODE,
+            tokens=None if again else tokens * share,
+            j_per_token=None if again else q(each, each * 0.9, each * 1.1, "J/token", "modelled", "L3"),
+            rework=again,
+        )
+
+    return [stretch(i) for i in range(6)]
+
+
 def llm_run(
     *, commit: str = "9f2c1e07ab34d5e6f708192a3b4c5d6e7f809112", scale: float = 1.0, intensity_g: float = 268.0
 ) -> a.Audit:
@@ -150,6 +174,7 @@ def llm_run(
                 label="node, L3",
             ),
             measured=a.MeasuredEnergy(gpu=around(gpu_kwh, 5.1, "kWh", "measured", "NVML energy counter")),
+            steps=_course(training_j, tokens),
             phases=[
                 a.PhaseEnergy(
                     name=name,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from ecoaudit.judge import judge
-from ecoaudit.model.audit import Driver, MeasuredEnergy, TimelinePoint
+from ecoaudit.model.audit import Driver, MeasuredEnergy, StepEnergy, TimelinePoint
 from ecoaudit.report import charts, view
 from ecoaudit.report.charts.style import THEMES
 from report import examples, strategies
@@ -27,7 +27,7 @@ def draw(name: str, theme: str = "light", **options: object) -> dict[str, bytes]
 @pytest.mark.parametrize(
     ("name", "drawn"),
     [
-        ("llm", ["power", "levels", "carbon", "drivers"]),
+        ("llm", ["power", "steps", "levels", "carbon", "drivers"]),
         ("mlperf", ["power", "levels", "carbon", "drivers"]),
         ("csv", ["power", "levels", "carbon", "drivers"]),
         ("broken", []),
@@ -61,6 +61,26 @@ def test_power_without_gpu_readings_shows_the_nodes_alone() -> None:
     found = texts(draw("mlperf")["power"])
     assert "nodes, AC" in found
     assert not {"GPU boards", "GPU TDP", "one GPU, W"} & set(found)
+
+
+def test_steps_show_energy_a_token_over_time_and_what_was_computed_again() -> None:
+    image = draw("llm")["steps"]
+    words = texts(image)
+    assert "energy per token, J/token" in words and "steps computed again" in words
+    assert "minutes since the start" in words
+    assert b"Energy per token of steps 1 to 250 in 6 stretches, node (AC)" in image
+
+
+def test_without_tokens_the_steps_energy_is_shown_and_few_stretches_are_not() -> None:
+    audit, verdict = PAIRS["llm"]
+    bare = [msgspec.structs.replace(p, tokens=None, j_per_token=None) for p in audit.energy.steps]
+
+    def drawn(parts: list[StepEnergy]) -> dict[str, bytes]:
+        energy = msgspec.structs.replace(audit.energy, steps=parts)
+        return charts.draw(msgspec.structs.replace(audit, energy=energy), verdict, theme="light")
+
+    assert "energy per step, kJ/step" in texts(drawn(bare)["steps"])
+    assert "steps" not in drawn(bare[:2])
 
 
 def test_levels_print_value_interval_and_boundary() -> None:

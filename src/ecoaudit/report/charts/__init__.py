@@ -6,6 +6,7 @@ from ecoaudit.judge.verdict import Verdict
 from ecoaudit.model.audit import Audit
 from ecoaudit.report.charts.bars import carbon, drivers, levels
 from ecoaudit.report.charts.lines import power, trend
+from ecoaudit.report.charts.steps import steps
 from ecoaudit.report.charts.style import THEMES, Theme, ThemeName
 from ecoaudit.report.hosts import hide
 from ecoaudit.report.trend import earlier_runs
@@ -13,7 +14,7 @@ from ecoaudit.report.trend import earlier_runs
 __all__ = ["NAMES", "THEME_NAMES", "draw"]
 
 THEME_NAMES: tuple[ThemeName, ...] = ("light", "dark")
-NAMES = ("power", "levels", "carbon", "drivers", "trend")
+NAMES = ("power", "steps", "levels", "carbon", "drivers", "trend")
 
 
 def draw(
@@ -34,6 +35,7 @@ def draw(
     colours: Theme = THEMES[theme]
     makers: dict[str, Callable[[], bytes | None]] = {
         "power": lambda: power(audit, colours),
+        "steps": lambda: steps(audit, colours),
         "levels": lambda: levels(audit, colours),
         "carbon": lambda: carbon(audit, verdict, colours),
         "drivers": lambda: drivers(audit, colours),
