@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecoaudit.ingest.records import FloatArray
+from ecoaudit.model.accumulate import reduce_samples
 from ecoaudit.model.integrate import DeviceEnergy, integrate
 from ecoaudit.model.intervals import split, trapezoid_j
-from ecoaudit.model.reduce import reduce_samples
 
 
 def energy(

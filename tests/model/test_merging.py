@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecoaudit.ingest.records import FloatArray
+from ecoaudit.model.accumulate import reduce_samples
 from ecoaudit.model.integrate import DeviceEnergy, integrate
-from ecoaudit.model.reduce import Partial, merge, reduce_samples
+from ecoaudit.model.reduce import Partial, merge
 
 EDGES = np.array([0.0, 100.5, 333.0, 700.0, 999.0])
 FOCUS = (50.0, 900.0)

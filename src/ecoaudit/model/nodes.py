@@ -5,16 +5,21 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import islice
 
+import numpy as np
+
 from ecoaudit.ingest.records import Event, FloatArray, GpuInfo, Telemetry
+from ecoaudit.model.accumulate import Accumulator
 from ecoaudit.model.integrate import DeviceEnergy, integrate, unread
 from ecoaudit.model.intervals import BoolArray
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.profile import Profile, profile_of
-from ecoaudit.model.reduce import Partial, merge, reduce_samples, sampling
+from ecoaudit.model.reduce import Partial, merge, sampling
 
 CEILING = 1.5
 """A board cannot draw more than this times its enforced limit for as long as a sample: such a counter step is false."""
 COMPARE_WARN_PERCENT = 3.0
+BLOCK = 2048
+"""Samples reduced at once: eight boards' readings of that many fit the processor's second-level cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,24 +171,25 @@ class FileSums:
 
 def reduce_file(file: Telemetry, edges: FloatArray, focus: tuple[float, float]) -> FileSums:
     """Reduce a file over the segments between `edges`; the unit of work for logs that do not fit in memory."""
-    clock = sampling(file.time_s)
-    gpus: dict[object, tuple[GpuInfo, Partial | None]] = {}
-    for column, info in enumerate(file.gpus):
-        part = reduce_samples(
-            file.time_s,
-            file.power_w[:, column],
-            None if file.energy_j is None else file.energy_j[:, column],
-            None if file.util_percent is None else file.util_percent[:, column],
-            edges,
-            focus,
-            clock,
+    open_above_s = sampling(file.time_s)
+    gpus = Accumulator(len(file.gpus), edges, focus, open_above_s)
+    host = Accumulator(len(file.host_energy_j), edges, focus, open_above_s)
+    counters = np.stack(list(file.host_energy_j.values())) if file.host_energy_j else None
+    for start in range(0, file.time_s.size, BLOCK):
+        here = slice(start, start + BLOCK)
+        gpus.add(
+            file.time_s[here],
+            file.power_w[here].T,
+            None if file.energy_j is None else file.energy_j[here].T,
+            None if file.util_percent is None else file.util_percent[here].T,
         )
-        gpus[info.uuid or (info.index if info.index is not None else column)] = (info, part)
-    zones = {
-        zone: reduce_samples(file.time_s, None, counter, None, edges, focus, clock)
-        for zone, counter in file.host_energy_j.items()
-    }
-    return FileSums(gpus, zones)
+        if counters is not None:
+            host.add(file.time_s[here], None, counters[:, here], None)
+    names = [info.uuid or (info.index if info.index is not None else i) for i, info in enumerate(file.gpus)]
+    return FileSums(
+        dict(zip(names, zip(file.gpus, gpus.partials(), strict=True), strict=True)),
+        dict(zip(file.host_energy_j, host.partials(), strict=True)),
+    )
 
 
 def merge_files(a: FileSums, b: FileSums) -> FileSums:

@@ -66,69 +66,21 @@ class Sums(TypedDict):
     power_seconds: FloatArray
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Sampling intervals of one file: their histogram, and the length above which one stays open."""
+def histogram(steps: FloatArray) -> tuple[FloatArray, IntArray]:
+    """Return the sampling intervals among differences of times, to three digits, and how often each comes.
 
-    step_s: FloatArray
-    step_count: IntArray
-    open_above_s: float
+    Repeated stamps are no intervals.
+    """
+    # Few intervals differ at all, so that only those few need be rounded.
+    values, counts = np.unique(steps, return_counts=True)
+    return _three_digits(values), counts[values > 0].astype(np.int64)
 
 
-def sampling(time_s: FloatArray) -> Clock:
-    """Return the sampling intervals of times that never decrease; repeated stamps are no intervals."""
+def sampling(time_s: FloatArray) -> float:
+    """Return the length in s above which an interval of a file stays open; its times never decrease."""
     steps = np.diff(time_s)
     steps = steps[steps > 0]
-    values, counts = np.unique(_three_digits(steps), return_counts=True)
-    few = steps.size < KEEP_ALL_BELOW
-    return Clock(values, counts, 0.0 if few else OPEN_FACTOR * float(np.median(steps)))
-
-
-def reduce_samples(
-    time_s: FloatArray,
-    power_w: FloatArray | None,
-    energy_j: FloatArray | None,
-    util_percent: FloatArray | None,
-    edges: FloatArray,
-    focus: tuple[float, float],
-    clock: Clock | None = None,
-) -> Partial | None:
-    """Reduce one device's samples, shape (n,) each, with NaN for what was not read; None if nothing was.
-
-    `time_s` never decreases; `edges` are sorted, shape (segments + 1,); `focus` is the window of the power histogram.
-    `clock` is `sampling(time_s)`, for callers that reduce several devices with the same times.
-    """
-    data = np.full((4, time_s.size), np.nan)
-    data[T] = time_s
-    for column, values in ((P, power_w), (E, energy_j), (U, util_percent)):
-        if values is not None:
-            data[column] = values
-    usable = np.isfinite(data[P]) | np.isfinite(data[E])
-    if not usable.any():
-        return None
-    if not usable.all():
-        data, clock = data[:, usable], None
-    clock = clock or sampling(data[T])
-    start, end = data[:, :-1], data[:, 1:]
-    counter, power = end[E] - start[E], start[P] + end[P]
-    back = counter < 0
-    is_open = (end[T] - start[T] > clock.open_above_s) | back | ~(np.isfinite(counter) | np.isfinite(power))
-    is_open[1:] |= back[:-1]
-    if is_open.size:
-        is_open[[0, -1]] = True
-    powers = data[P][np.isfinite(data[P])]
-    return Partial(
-        samples=data.shape[1],
-        first=data[:, 0].copy(),
-        last=data[:, -1].copy(),
-        rows=np.stack([start[:, is_open].T, end[:, is_open].T], axis=1),
-        step_s=clock.step_s,
-        step_count=clock.step_count,
-        open_above_s=clock.open_above_s,
-        power_min_w=float(powers.min(initial=np.inf)),
-        power_max_w=float(powers.max(initial=-np.inf)),
-        **regular_sums(start, end, ~is_open, edges, focus),
-    )
+    return 0.0 if steps.size < KEEP_ALL_BELOW else OPEN_FACTOR * float(np.median(steps))
 
 
 def regular_sums(

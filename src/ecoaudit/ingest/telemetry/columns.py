@@ -18,10 +18,19 @@ from ecoaudit.ingest.telemetry.shapes import Plan, Shape, Shapes
 
 _MAX_DIGITS = 15
 _PAD = 24
+"""Bytes in front of a block, a whole number of words: a number's digits are taken from three words."""
 _NEWLINE = 10
+_ALIEN = 127
+"""Stands for every byte that is not ASCII; lines with one are left to the JSON decoder."""
+_FILLED = 128
+"""Marks, in a skeleton, a byte that digits stand before."""
 _POWERS = 10.0 ** np.arange(8)
+_BYTE, _WORD = np.uint64(8), np.uint64(64)
 # Of 8 bytes that end with a number, as a little-endian word, the digits are the uppermost bytes: keep n of them.
 _KEEP = np.array([(0x0F0F0F0F0F0F0F0F << 8 * (8 - n)) & 0x0F0F0F0F0F0F0F0F for n in range(9)], dtype=np.uint64)
+# Of the same 8 bytes, those of the n digits behind the point, whole; and all others.
+_BEHIND = np.array([(~0 << 8 * (8 - n)) & 0xFFFFFFFFFFFFFFFF for n in range(8)], dtype=np.uint64)
+_BEFORE = ~_BEHIND
 
 _Bytes = NDArray[np.uint8]
 _Words = NDArray[np.uint64]
@@ -32,7 +41,7 @@ BoolArray = NDArray[np.bool_]
 class Columns:
     """Consecutive samples, n of them.
 
-    `metrics` have shape (n, gpus), or hold None where the lines say null, and lack the keys that the lines lack.
+    `metrics` have shape (n, gpus), a board's values side by side in memory, or hold None where the lines say null, and lack the keys that the lines lack.
     `zones`, the RAPL counters, and `node_w` have shape (n,). `has_node_w` says which lines have `node_w`; both are None
     where no line does.
     """
@@ -69,63 +78,72 @@ def columns(block: bytes, shapes: Shapes) -> tuple[list[tuple[IntArray, Columns]
     `found` holds, for each kind of sample, the numbers of its lines in the block, ascending, and what they say. `left`
     are the numbers of all other lines, ascending; `ends` the positions behind each line's newline.
     """
-    data = np.frombuffer(b"\0" * (_PAD - 1) + b"\n" + block + b"\0" * 8, dtype=np.uint8)
-    place = np.flatnonzero((data[_PAD - 1 : -8] - np.uint8(48)) > 9) + (_PAD - 1)
-    skeleton = data.take(place[1:])
-    filled = (np.diff(place) > 1).view(np.uint8)
-    last = np.flatnonzero(skeleton == _NEWLINE)
+    # Padded with digits, which are no places.
+    data = np.frombuffer(b"1" * (_PAD - 1) + b"\n" + block + b"1" * (16 - len(block) % 8), dtype=np.uint8)
+    alien = np.empty(0, dtype=np.int64)
+    if not block.isascii():
+        alien = np.flatnonzero(data >= _FILLED)
+        data = np.where(data >= _FILLED, np.uint8(_ALIEN), data)
+    digit = (data - np.uint8(48)) < 10
+    place = np.flatnonzero(~digit)
+    coded = data.copy()
+    coded[1:] |= digit[:-1].view(np.uint8) * np.uint8(_FILLED)
+    skeleton = coded.take(place[1:])
+    last = np.flatnonzero((skeleton & np.uint8(_ALIEN)) == _NEWLINE)
     first = np.concatenate(([0], last[:-1] + 1))
-    ends = (place[last + 1] - (_PAD - 1)).tolist()
-    kind = _kinds(block, skeleton, filled, first, last, ends, shapes)
+    line_ends = place[last + 1]
+    ends = (line_ends - (_PAD - 1)).tolist()
+    kind = _kinds(block, skeleton, first, last, ends, shapes)
     for number, shape in enumerate(shapes.shapes):
         if shape.fixed:
             rows = np.flatnonzero(kind == number)
             kind[rows[_altered(data, place, first[rows], shape)]] = -1
-    kind[np.searchsorted(place[last + 1], _leading_zeros(data))] = -1
+    for doubtful in (alien, _leading_zeros(data, digit)):
+        kind[np.searchsorted(line_ends, doubtful)] = -1
     found: list[tuple[IntArray, Columns]] = []
     plan_of = np.array([shape.plan for shape in shapes.shapes] + [-1], dtype=np.int64)[kind]
     left = np.flatnonzero(plan_of < 0).tolist()
-    for number in np.unique(plan_of[plan_of >= 0]).tolist():
+    for number in np.flatnonzero(np.bincount(plan_of + 1)[1:]).tolist():
         rows = np.flatnonzero(plan_of == number)
-        values, exact = _numbers(data, place, first[rows], shapes.plans[number])
+        values, exact = _numbers(data.view("<u8"), place, first[rows], shapes.plans[number])
         if not exact.all():
             left += rows[~exact].tolist()
-            rows, values = rows[exact], values[exact]
+            rows, values = rows[exact], values[:, exact]
         if rows.size:
             found.append((rows, _columns(values, shapes.plans[number])))
     return found, sorted(left), ends
 
 
 def _kinds(
-    block: bytes, skeleton: _Bytes, filled: _Bytes, first: IntArray, last: IntArray, ends: list[int], shapes: Shapes
+    block: bytes, skeleton: _Bytes, first: IntArray, last: IntArray, ends: list[int], shapes: Shapes
 ) -> IntArray:
     """Return the number of each line's shape, -1 where it has none; shape (lines,)."""
-    lengths = (last + 1 - first).tolist()
-    guess = [shapes.by_length.get(length, -1) for length in lengths]
-    known = shapes.shapes
-    pairs = list(zip(guess, lengths, strict=True))
-    should_be = b"".join([known[g].skeleton if g >= 0 else bytes(n) for g, n in pairs])
-    should_fill = b"".join([known[g].filled if g >= 0 else bytes(n) for g, n in pairs])
-    wrong = (skeleton != np.frombuffer(should_be, np.uint8)) | (filled != np.frombuffer(should_fill, np.uint8))
-    kind = np.array(guess, dtype=np.int64)
+    lengths = last + 1 - first
+    kind = shapes.by_length.take(lengths, mode="clip")
     doubtful = kind < 0
+    known = [shape.skeleton for shape in shapes.shapes]
+    if doubtful.any():
+        parts = [known[k] if k >= 0 else bytes(n) for k, n in zip(kind.tolist(), lengths.tolist(), strict=True)]
+    else:
+        parts = [known[k] for k in kind.tolist()]
+    wrong = skeleton != np.frombuffer(b"".join(parts), np.uint8)
+    if not wrong.any():
+        return kind
     doubtful[np.searchsorted(last, np.flatnonzero(wrong))] = True
     for row in np.flatnonzero(doubtful).tolist():
         a, b = int(first[row]), int(last[row]) + 1
         number = shapes.number_of(skeleton[a:b].tobytes(), block[ends[row - 1] if row else 0 : ends[row]])
-        fits = number is not None and filled[a:b].tobytes() == known[number].filled
-        kind[row] = number if number is not None and fits else -1
+        kind[row] = -1 if number is None else number
     return kind
 
 
-def _leading_zeros(data: _Bytes) -> IntArray:
+def _leading_zeros(data: _Bytes, digit: BoolArray) -> IntArray:
     """Return the positions of zeros in front of another digit, as JSON forbids them."""
-    digit = (data - np.uint8(48)) < 10
     zero = data[1:-1] == 48
     zero &= digit[2:]
     zero &= ~digit[:-2]
     zero &= data[:-2] != 46
-    return np.flatnonzero(zero) + 1
+    return np.flatnonzero(zero) + 1 if zero.any() else np.empty(0, dtype=np.int64)
 
 
 def _altered(data: _Bytes, place: IntArray, first: IntArray, shape: Shape) -> BoolArray:
@@ -139,33 +157,78 @@ def _altered(data: _Bytes, place: IntArray, first: IntArray, shape: Shape) -> Bo
     return altered
 
 
-def _numbers(data: _Bytes, place: IntArray, first: IntArray, plan: Plan) -> tuple[FloatArray, BoolArray]:
-    """Return the wanted numbers, shape (lines, numbers), and for which lines they are exact."""
-    at = first[:, np.newaxis] + np.array(plan.whole)
-    end = place[at + 1]
-    before = end - place[at] - 1
-    part_end = place[first[:, np.newaxis] + np.array(plan.part) + 1]
-    behind = np.maximum(part_end - end - 1, 0)
-    total = before + behind
-    exact = (total <= _MAX_DIGITS) & (behind < 8)
-    behind = np.where(exact, behind, 0)
-    # The words that end with the digits before and behind the point, moved together, hold the last eight digits.
-    words = np.ndarray(data.size - 7, "<u8", data, strides=(1,))
-    shift = (8 * behind).astype(np.uint64)
-    low = words[end - 8] & _KEEP.take(np.minimum(before, 8))
-    low >>= shift
-    low |= words[part_end - 8] & _KEEP.take(behind)
-    values = _eight_digits(low)
-    long = np.flatnonzero(total.max(axis=0, initial=0) > 8)
-    if long.size:
-        rest = np.clip(total[:, long] - 8, 0, 8)
-        high = words[end[:, long] - 16 + behind[:, long]] & _KEEP.take(rest)
-        values[:, long] += _eight_digits(high) * np.uint64(10**8)
-    numbers = values.astype(np.float64)
-    numbers /= _POWERS.take(behind)
+def _numbers(words: _Words, place: IntArray, first: IntArray, plan: Plan) -> tuple[FloatArray, BoolArray]:
+    """Return the wanted numbers, shape (numbers, lines), and for which lines they are exact."""
+    values = np.empty((len(plan.whole), first.size))
+    exact = np.ones(first.size, dtype=bool)
+    whole, part = np.array(plan.whole), np.array(plan.part)
+    for pointed in (False, True):
+        wanted = np.flatnonzero((part != whole) == pointed)
+        if not wanted.size:
+            continue
+        at = first + whole[wanted, np.newaxis]
+        start = place.take(at)
+        at += 1
+        end = place.take(at)
+        total = end - start
+        total -= 1
+        behind = None
+        if pointed:
+            at += 1
+            point, end = end, place.take(at)
+            behind = end - point
+            behind -= 1
+            total += behind
+            exact &= (behind < 8).all(axis=0)
+            np.minimum(behind, 7, out=behind)
+        exact &= (total <= _MAX_DIGITS).all(axis=0)
+        numbers = _digits(words, end, total, behind).view(np.int64).astype(np.float64)
+        if behind is not None:
+            numbers /= _POWERS.take(behind)
+        values[wanted] = numbers
     for column in plan.negative:
-        numbers[:, column] *= -1.0
-    return numbers, exact.all(axis=1)
+        values[column] *= -1.0
+    return values, exact
+
+
+def _digits(words: _Words, end: IntArray, total: IntArray, behind: IntArray | None) -> _Words:
+    """Return the integers of at most 15 digits, `total` in all and `behind` of them behind a point, before `end`."""
+    at = end >> 3
+    shift = (end & 7).view(np.uint64)
+    shift <<= np.uint64(3)
+    unshift = _WORD - shift
+    upper = words.take(at)
+    at -= 1
+    middle = words.take(at)
+    long = behind is not None or bool(total.max(initial=0) > 8)
+    # Of the 16 bytes before `end`, `low` are the last eight, `high` those before them; a shift by a whole word is 0.
+    upper <<= unshift
+    low = middle >> shift
+    low |= upper
+    high = low
+    if long:
+        at -= 1
+        high = words.take(at)
+        high >>= shift
+        middle <<= unshift
+        high |= middle
+    if behind is not None:
+        # Bytes before the point move up by one, onto it.
+        moved = high >> np.uint64(56)
+        moved |= low << _BYTE
+        low &= _BEHIND.take(behind)
+        moved &= _BEFORE.take(behind)
+        low |= moved
+        high <<= _BYTE
+    low &= _KEEP.take(np.minimum(total, 8))
+    values = _eight_digits(low)
+    if long:
+        many = np.flatnonzero(total.max(axis=1, initial=0) > 8)
+        some = slice(int(many[0]), int(many[-1]) + 1) if many.size else slice(0)
+        rest = _eight_digits(high[some] & _KEEP.take(np.clip(total[some] - 8, 0, 8)))
+        rest *= np.uint64(10**8)
+        values[some] += rest
+    return values
 
 
 def _eight_digits(word: _Words) -> _Words:
@@ -180,14 +243,16 @@ def _eight_digits(word: _Words) -> _Words:
 
 def _columns(values: FloatArray, plan: Plan) -> Columns:
     def one(column: int) -> FloatArray:
-        return values[:, column] if column >= 0 else np.full(len(values), np.nan)
+        return values[column] if column >= 0 else np.full(values.shape[1], np.nan)
 
     def several(columns: tuple[int, ...] | None) -> FloatArray | None:
         if columns is None:
             return None
-        picked = values[:, list(columns)]
-        picked[:, np.array(columns, dtype=np.int64) < 0] = np.nan
-        return picked
+        if columns and columns == tuple(range(columns[0], columns[0] + len(columns))):
+            return values[columns[0] : columns[0] + len(columns)].T
+        picked = values[list(columns)]
+        picked[np.array(columns, dtype=np.int64) < 0] = np.nan
+        return picked.T
 
     return Columns(
         wall=one(0),
@@ -195,7 +260,7 @@ def _columns(values: FloatArray, plan: Plan) -> Columns:
         metrics={name: several(columns) for name, columns in plan.metrics},
         zones={zone: one(column) for zone, column in plan.zones},
         node_w=None if plan.node_w is None else one(plan.node_w),
-        has_node_w=None if plan.node_w is None else np.ones(len(values), dtype=bool),
+        has_node_w=None if plan.node_w is None else np.ones(values.shape[1], dtype=bool),
     )
 
 

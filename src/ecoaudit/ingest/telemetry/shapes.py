@@ -6,10 +6,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
+import numpy as np
+
+from ecoaudit.ingest.records import IntArray
 
 METRICS = ("power_w", "power_instant_w", "energy_j", "util")
 MAX_SHAPES = 256
 """Kinds of lines learnt from one file; a recorder that leaves out what did not change needs one a choice of keys."""
+MAX_LENGTH = 65_536
+"""Lines with more bytes that are no digits are looked up one by one."""
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?')
 _NUMBER = re.compile(rb"(-?)(\d+)(?:\.(\d+))?")
 _DIGITS = re.compile(rb"\d+")
@@ -45,43 +50,47 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A kind of line: its skeleton, a byte a place (1 where digits stand before it), and the digits in strings."""
+    """A kind of line: its skeleton, a byte a place (the uppermost bit set where digits stand before it), and the digits
+    in strings."""
 
     skeleton: bytes
-    filled: bytes
     fixed: tuple[tuple[int, bytes], ...]
     plan: int
 
 
 @dataclass
 class Shapes:
-    """The kinds of lines learnt so far. `decode` returns the sample in a line of JSON, None for anything else."""
+    """The kinds of lines learnt so far. `decode` returns the sample in a line of JSON, None for anything else.
+
+    `by_length` tells the likely kind by the length of a skeleton, -1 for none.
+    """
 
     decode: Callable[[bytes], SampleLike | None]
     shapes: list[Shape] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
     numbers: dict[bytes, int | None] = field(default_factory=dict)
-    by_length: dict[int, int] = field(default_factory=dict)
+    by_length: IntArray = field(default_factory=lambda: np.full(MAX_LENGTH, -1, dtype=np.int64))
 
     def number_of(self, skeleton: bytes, line: bytes) -> int | None:
         """Return the number of the kind of `line`, learning it if it is new; None for what is read line by line."""
         if skeleton not in self.numbers and len(self.numbers) < MAX_SHAPES:
-            learnt = _learn(skeleton, line, self.decode)
+            learnt = _learn(line, self.decode)
             self.numbers[skeleton] = None
             if learnt is not None:
-                filled, fixed, plan = learnt
+                fixed, plan = learnt
                 if plan not in self.plans:
                     self.plans.append(plan)
                 self.numbers[skeleton] = len(self.shapes)
-                self.by_length.setdefault(len(skeleton), len(self.shapes))
-                self.shapes.append(Shape(skeleton, filled, fixed, self.plans.index(plan)))
+                if len(skeleton) < MAX_LENGTH - 1 and self.by_length[len(skeleton)] < 0:
+                    self.by_length[len(skeleton)] = len(self.shapes)
+                self.shapes.append(Shape(skeleton, fixed, self.plans.index(plan)))
         return self.numbers.get(skeleton)
 
 
 def _learn(
-    skeleton: bytes, line: bytes, decode: Callable[[bytes], SampleLike | None]
-) -> tuple[bytes, tuple[tuple[int, bytes], ...], Plan] | None:
-    """Return where a sample line has digits, those in its strings, and the plan; None for anything else.
+    line: bytes, decode: Callable[[bytes], SampleLike | None]
+) -> tuple[tuple[tuple[int, bytes], ...], Plan] | None:
+    """Return the digits in a sample line's strings and where they are, and the plan; None for anything else.
 
     The line is decoded once as it is, and once with its numbers counted through instead: so they tell where they go.
     """
@@ -110,10 +119,7 @@ def _learn(
     probe = decode(b"".join([*pieces, line[done:]]))
     if probe is None:
         return None
-    filled = bytearray(len(skeleton))
-    for digits in _DIGITS.finditer(line):
-        filled[_place(line, digits.end())] = 1
-    return bytes(filled), tuple(fixed), _plan(probe, whole, part, negative)
+    return tuple(fixed), _plan(probe, whole, part, negative)
 
 
 def _place(line: bytes, position: int) -> int:
