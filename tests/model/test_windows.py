@@ -48,7 +48,8 @@ def test_a_foreign_recording_that_goes_on_is_cut_to_the_process() -> None:
     run = training(110.0, 290.0, job_start_s=START + 100.0, job_end_s=START + 300.0)
     found = audit(telemetry=[log], training=[run])
     assert seconds(found) == pytest.approx((200.0, 180.0))
-    assert any("left out of the job" in text for text in found.quality.warnings)
+    (told,) = (text for text in found.quality.warnings if "left out of the job" in text)
+    assert "100 s before it (the boards took about 0.00202 kWh) and 700 s after it (0.0136 kWh)" in told
     own = audit(telemetry=[telemetry([busy(100.0, 300.0)], T)], training=[run])
     assert seconds(own)[0] == pytest.approx(1000.0)
 

@@ -64,6 +64,8 @@ class LoadCurve:
 
     def energies(self, starts: FloatArray, duration_s: float) -> FloatArray:
         """Return the energy in J of the stretches of `duration_s` that begin at `starts`, shape (starts,)."""
+        if self.time_s.size < 2:
+            return np.zeros(starts.shape)
         edges = np.unique(np.concatenate((starts, starts + duration_s)))
         t0, t1, p0, p1 = self.time_s[:-1], self.time_s[1:], self.power_w[:-1], self.power_w[1:]
         before = np.concatenate(([0.0], np.cumsum(split(edges, t0, t1, trapezoid_j(t0, t1, p0, p1), p0, p1))))
@@ -81,8 +83,19 @@ class LoadCurve:
 
 
 def load_curve(found: Sequence[Stream]) -> LoadCurve:
-    """Return the load of the node that was recorded longest, of those of its files that hold the same GPUs."""
-    stream = max(found, key=lambda s: s.end_s - s.start_s)
+    """Return the load of the node that was recorded longest."""
+    return _curve(max(found, key=lambda s: s.end_s - s.start_s))
+
+
+def boards_kwh(found: Sequence[Stream], start_s: float, end_s: float) -> float:
+    """Return about what all nodes' boards took from one time to another in kWh: enough to say what is left out."""
+    at = np.array([start_s])
+    joules = [len(s.files[0].gpus) * float(_curve(s).energies(at, end_s - start_s)[0]) for s in found]
+    return sum(joules) / 3.6e6
+
+
+def _curve(stream: Stream) -> LoadCurve:
+    """Return the load in those of the node's files that hold the same GPUs as the first."""
     gpus = stream.files[0].gpus
     profiles = [p for file, p in zip(stream.files, stream.profiles, strict=True) if file.gpus == gpus]
     time, power = np.concatenate([p.time_s for p in profiles]), np.concatenate([p.power_w for p in profiles])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ecoaudit.ingest.records import MeterLog, Phase, TrainingLog
 from ecoaudit.model.audit import Window, Windows
-from ecoaudit.model.load_curve import load_curve
+from ecoaudit.model.load_curve import boards_kwh, load_curve
 from ecoaudit.model.nodes import Stream
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.placing import by_edges, by_run_time, on_clock
@@ -117,8 +117,9 @@ def _job(found: Sequence[Stream], recorded: Span, process: Span | None, notes: N
     if end <= start:
         return recorded
     notes.warn(
-        f"the recording is longer than the run in the training log: {lead:.0f} s before and {tail:.0f} s after it are "
-        "left out of the job"
+        f"the recording is longer than the run in the training log: {lead:.0f} s before it (the boards took about "
+        f"{boards_kwh(found, recorded.start_s, start):.3g} kWh) and {tail:.0f} s after it "
+        f"({boards_kwh(found, end, recorded.end_s):.3g} kWh) are left out of the job"
     )
     return Span(start, end, process.source)
 
