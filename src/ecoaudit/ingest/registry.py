@@ -45,6 +45,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("telemetry.ecoaudit_jsonl", (b"ecoaudit.telemetry/", b'"type":"sample"')),
     Entry("meters.mlperf_power", (b":::MLLOG",)),
     Entry("training.mllog", (b":::MLLOG",)),
+    Entry("training.dllogger", (b'"elapsedtime"',), console=True),
     Entry("training.tensorboard", (b"brain.Event:",)),
     Entry("training.mlflow", (b"lifecycle_stage:",), folder=True),
     Entry("training.wandb_run", (b":W&B",), folder=True),

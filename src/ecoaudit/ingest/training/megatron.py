@@ -11,7 +11,8 @@ from ecoaudit.ingest import values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, console_lines, rank_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
-from ecoaudit.ingest.training.phases import Phases
+from ecoaudit.ingest.training.megatron_arguments import Arguments
+from ecoaudit.ingest.training.megatron_phases import MegatronPhases
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
@@ -26,13 +27,12 @@ FORMAT = FormatInfo(
 _ITERATION = re.compile(r"(?<![\w-])iteration:?\s+(\d+)\s*/\s*(\d+)\s*\|")
 _STAMP = re.compile(r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?)[^\]]*\][^\[]*$")
 _FIELD = re.compile(r"\s*([^:|]+?)\s*:\s*([^|]*?)\s*(?=\||$)")
-_ARGUMENT = re.compile(r"^\s*(?:\[\S+\]:?\s*)?(\w+)\s\.{3,}\s(\S.*?)\s*$")
 _DATETIME = re.compile(r"\[([a-z ]+)\] datetime: (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?)")
 _PARAMETERS = re.compile(r"number of parameters on .*?rank \((\d+), ?(\d+)\)\s*:?\s*(\d{1,15})\b")
-_TIMED = re.compile(r"\b(eval-time|evaluate|save-checkpoint)\b\s*(?:\.*:|:)\s*(?:\([\d.]+, ([\d.]+)\)|([\d.]+))")
-_AT_ITERATION = re.compile(r"(?:validation loss at iteration|saving checkpoint at iteration)\s+(\d+)")
+_TOTAL = re.compile(r"> total params: ([\d,]{1,20})")
+# DeepSpeed's line for the step, which GPT-NeoX and Megatron-DeepSpeed print before their own and which has a clock.
+_DEEPSPEED = re.compile(r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3})\].*\[Rank 0\] step=(\d{1,12}), skipped=")
 _UNIT = {"ms": 1e-3, "s": 1.0}
-_PRECISION = {"torch.bfloat16": "bf16", "torch.float16": "fp16", "torch.half": "fp16", "torch.float32": "fp32"}
 
 
 def sniff(head: Head) -> str | None:
@@ -49,7 +49,7 @@ def sniff(head: Head) -> str | None:
 class _State:
     """What the log has told so far beside the steps."""
 
-    arguments: dict[str, str] = field(default_factory=dict)
+    arguments: Arguments = field(default_factory=Arguments)
     moments: dict[str, float] = field(default_factory=dict)
     parameters: dict[tuple[str, str], int] = field(default_factory=dict)
     tflops: list[float] = field(default_factory=list)
@@ -57,13 +57,14 @@ class _State:
     batch: list[float] = field(default_factory=list)
     length: float = math.nan
     tgs: list[tuple[float, float]] = field(default_factory=list)
+    rounded_tokens: bool = False
+    framework: str = "Megatron-LM"
     hardware_flops: bool = False
-    deepspeed: bool = False
     skipped: int = 0
     stamped: bool = False
-    phases: Phases = field(default_factory=Phases)
-    cursor: float = math.nan  # where evaluation or checkpoint begin: at the stamp of their own iteration's line
-    cursor_step: int = -1
+    total: float | None = None
+    deepspeed_step: tuple[int, float] = (-1, math.nan)
+    phases: MegatronPhases = field(default_factory=MegatronPhases)
 
 
 def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
@@ -84,21 +85,20 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
 
 
 def _remember(text: str, state: _State) -> None:
-    if state.phases.notice(text):
-        return
-    if match := _AT_ITERATION.search(text):
-        if int(match[1]) != state.cursor_step:  # not right after a logged iteration: no place on the clock
-            state.cursor = math.nan
-    elif match := _TIMED.search(text):
-        end = state.cursor + float(match[2] or match[3]) / 1e3
-        state.phases.span("checkpoint" if match[1] == "save-checkpoint" else "eval", state.cursor, end)
-        state.cursor = end
-    elif match := _ARGUMENT.match(text):
-        state.arguments.setdefault(match[1], match[2])
+    if match := _DEEPSPEED.search(text):
+        state.deepspeed_step = (int(match[2]), values.parse_time(match[1])[0])
     elif match := _DATETIME.search(text):
-        state.moments[match[1]] = values.parse_time(match[2])[0]
+        moment = state.moments[match[1]] = values.parse_time(match[2])[0]
+        if match[1] == "after training is done":
+            state.phases.training_done(moment)
     elif match := _PARAMETERS.search(text):
         state.parameters[(match[1], match[2])] = int(match[3])
+    elif match := _TOTAL.search(text):
+        state.total = values.fact(match[1])
+    elif state.arguments.notice(text):
+        state.phases.background = state.arguments.true("async_save")
+    else:
+        state.phases.notice(text)
 
 
 def _iteration(before: str, text: str, number: int, steps: Steps, state: _State, account: Account) -> None:
@@ -111,14 +111,17 @@ def _iteration(before: str, text: str, number: int, steps: Steps, state: _State,
         if duration is None:
             account.bad(number, text, "the line is cut before the time of the iteration")
             return
+        step = int(match[1])
         stamp = _STAMP.search(before)
         time_s = values.parse_time(stamp[1])[0] if stamp else math.nan
+        if stamp is None and step == state.deepspeed_step[0]:
+            time_s = state.deepspeed_step[1]
         samples = _value(fields, "consumed samples")
         tokens = _value(fields, "consumed tokens")
         loss = next((fields[k] for k in ("lm loss", "lm-loss", "loss", "lm loss value") if k in fields), None)
         energy = _value(fields, "energy per gpu (j/iter/gpu)")
         added = steps.add(
-            int(match[1]),
+            step,
             time_s=time_s,
             duration_s=duration,
             tokens=tokens,
@@ -130,10 +133,10 @@ def _iteration(before: str, text: str, number: int, steps: Steps, state: _State,
     except ValueError as error:
         account.bad(number, text, str(error))
         return
-    state.stamped |= stamp is not None
-    state.cursor, state.cursor_step = time_s, int(match[1])
     if added:
         account.records += 1
+        state.stamped |= not math.isnan(time_s)
+        state.phases.iteration(step, time_s, duration)
         try:
             _collect(fields, duration, state)
         except ValueError as error:
@@ -171,22 +174,30 @@ def _collect(fields: dict[str, str], duration: float, state: _State) -> None:
             # Megatron-DeepSpeed and NeoX count the recomputed forward pass where it is on.
             state.tflops.append(values.split_unit(fields[name])[0])
             state.hardware_flops = True
+            if name == "approx flops per gpu":
+                state.framework = "GPT-NeoX"
         elif name == "mfu":
             state.mfu.append(values.split_unit(fields[name])[0] / 100.0)
         elif name == "global batch size":
             state.batch.append(_value(fields, name))
         elif name in ("actual seqlen", "actual sequence length"):
-            state.length, state.deepspeed = _value(fields, name), True
+            state.length, state.framework = _value(fields, name), "Megatron-DeepSpeed"
         elif name.startswith("tokens per gpu per second"):
             state.tgs.append((_value(fields, name), duration))
+        elif name == "consumed tokens":
+            state.rounded_tokens |= fields[name][-1:].isalpha()
         elif name in ("number of skipped iterations", "number of nan iterations"):
             state.skipped += int(_value(fields, name))
 
 
 def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, state: _State) -> TrainingLog:
-    length = state.length if not math.isnan(state.length) else _argument(state, "seq_length")
-    batch = state.batch[-1] if state.batch else _argument(state, "global_batch_size")
-    if np.isnan(np.array(steps.tokens)).all() and length and not math.isnan(length):
+    arguments = state.arguments
+    length = state.length if not math.isnan(state.length) else arguments.number("seq_length")
+    batch = state.batch[-1] if state.batch else arguments.number("global_batch_size", "train_batch_size")
+    if batch and np.isnan(np.array(steps.samples)).all() and state.framework == "GPT-NeoX":
+        steps.samples = [step * batch for step in steps.step]
+    exact = length is not None and not np.isnan(np.array(steps.samples)).any()
+    if length is not None and (np.isnan(np.array(steps.tokens)).all() or (exact and state.rounded_tokens)):
         steps.tokens = [samples * length for samples in steps.samples]
     if state.skipped:
         account.warn(f"{state.skipped} iterations were skipped or NaN: their energy counts, they trained nothing")
@@ -201,58 +212,34 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
     clock: Literal["utc", "naive", "none"] = "none"
     if state.stamped or moments:
         clock = "naive" if options.zone is None else "utc"
-    if length is None or math.isnan(length):
-        account.warn("the log does not print the sequence length: tokens are unknown")
-    world = _argument(state, "world_size")
-    pieces = (_argument(state, "tensor_model_parallel_size") or 1) * (
-        _argument(state, "pipeline_model_parallel_size") or 1
-    )
+    if np.isnan(np.array(steps.tokens)).all():
+        what = "batch size and sequence length" if batch is None else "sequence length"
+        account.warn(f"the log does not print the {what}: tokens are unknown")
+    tensor, pipeline = (arguments.number(f"{kind}_model_parallel_size") or 1 for kind in ("tensor", "pipeline"))
+    pieces = tensor * pipeline
     kind: Literal["model", "hardware"] = "hardware" if state.hardware_flops else "model"
     return steps.log(
         file,
         FORMAT.format,
-        "Megatron-DeepSpeed" if state.deepspeed else "Megatron-LM",
+        state.framework,
         account,
         clock=clock,
-        params=float(sum(state.parameters.values())) if len(state.parameters) == pieces else None,
+        params=float(sum(state.parameters.values())) if len(state.parameters) == pieces else state.total,
         sequence_length=values.whole(length),
-        tokens_per_sample=length if length and not math.isnan(length) else None,
+        tokens_per_sample=length,
         global_batch_size=values.whole(batch),
-        world_size=values.whole(world),
-        precision=_precision(state.arguments),
-        layers=values.whole(_argument(state, "num_layers")),
-        hidden_size=values.whole(_argument(state, "hidden_size")),
-        phases=state.phases.localised(options),
+        world_size=values.whole(arguments.number("world_size", "global_num_gpus")),
+        precision=arguments.precision,
+        layers=values.whole(arguments.number("num_layers")),
+        hidden_size=values.whole(arguments.number("hidden_size")),
+        phases=state.phases.phases.localised(options),
         tflops_per_gpu=_mean(state.tflops),
         flops_kind=kind if state.tflops else None,
         mfu=_mean(state.mfu),
-        attention=_attention(state.arguments),
+        attention=arguments.attention,
         throughput_tokens_per_s=_rate(steps),
         **known,
     )
-
-
-def _precision(arguments: dict[str, str]) -> str | None:
-    """Return the number format of the matrix products: FP8 where it is on, else what the parameters are kept in."""
-    if arguments.get("fp8", "None") not in ("None", "False"):
-        return "fp8"
-    named = next((name for name in ("bf16", "fp16") if arguments.get(name) == "True"), None)
-    return named or _PRECISION.get(arguments.get("params_dtype", ""))
-
-
-def _attention(arguments: dict[str, str]) -> str | None:
-    """Return the attention kernels that the arguments name; `auto` names none."""
-    if arguments.get("use_flash_attn") == "True":
-        return "flash"
-    backend = arguments.get("attention_backend", "").rpartition(".")[2]
-    return backend if backend not in ("", "auto", "None") else None
-
-
-def _argument(state: _State, name: str) -> float | None:
-    try:
-        return float(state.arguments[name])
-    except (KeyError, ValueError):
-        return None
 
 
 def _mean(numbers: list[float]) -> float | None:

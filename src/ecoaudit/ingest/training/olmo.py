@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from ecoaudit.ingest import values
@@ -9,7 +10,7 @@ from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, clean, console_lines, rank_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training import console
-from ecoaudit.ingest.training.phases import Phases
+from ecoaudit.ingest.training.phases import Phases, model_facts, notice_model, stamp_of
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
@@ -21,9 +22,23 @@ FORMAT = FormatInfo(
     cannot_tell="the time zone; the device rate is a running mean and lags after a stall",
 )
 
-_STEP = re.compile(r"\[step=(\d+)/(\d+)[^\]]*\]")
-_STAMP = re.compile(r"^\s*\[?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?)\]?")
+_STEP = re.compile(r"\[step=(\d+)/(?:\d+|\?\?\?)[^\]]*\]")
+_STAMP = re.compile(r"\[?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?)\]?")
 _METRIC = re.compile(r"^\s+([A-Za-z][\w /().-]*?)=(-?[\d.,]+(?:e[-+]?\d+)?|nan|inf)\s*$")
+_EVALUATING = re.compile(r"Running evaluation for '([^']{1,200})'")
+_EVALUATED = re.compile(r"Finished .{1,200} evals in ([\d.]+) seconds")
+_SIZE = re.compile(r"Total number of parameters: ([\d,]{1,20})")
+_PRECISION = {"amp_bf16": "bf16", "amp_fp16": "fp16", "fp32": "fp32"}
+_CONFIG = {
+    "params": _SIZE,
+    "precision": re.compile(r"\bprecision[\"']?[:=] ?[\"']?(amp_bf16|amp_fp16|fp32)\b"),
+    "fp8": re.compile(r"(Swapped linear layers to Float8)"),
+    "flash": re.compile(r"\b(?:flash_attention|use_flash)[\"']?[:=] ?(True|False)\b", re.IGNORECASE),
+    "length": re.compile(r"\b(?:max_sequence_length|sequence_length)[\"']?[:=] ?(\d{1,9})\b"),
+    "attention": re.compile(r"\bAttentionBackendName\.(\w+)"),
+    "batch": re.compile(r"\bglobal_train_batch_size[\"']?[:=] ?(\d{1,9})\b"),
+    "compiled": re.compile(r"(Applied torch\.compile\(\) to the model)"),
+}
 _LOSS = ("train/CrossEntropyLoss", "train/CE loss", "train/loss")
 _TOKENS = ("throughput/total_tokens", "throughput/total tokens")
 _RATE = ("throughput/device/tokens_per_second", "throughput/device/TPS")
@@ -39,86 +54,122 @@ def sniff(head: Head) -> str | None:
     return None
 
 
-def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
-    """Return the run."""
-    account, steps = Account(), Steps()
-    rates: list[float] = []
-    mfu: list[float] = []
-    phases = Phases()
-    current: tuple[int, float, str | None] | None = None
-    metrics: dict[str, float] = {}
+@dataclass
+class _State:
+    """What the log has told so far: the record that is open, and what stands beside the steps."""
 
-    def close() -> None:
-        if current is None:
+    account: Account = field(default_factory=Account)
+    steps: Steps = field(default_factory=Steps)
+    rates: list[float] = field(default_factory=list)
+    mfu: list[float] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+    phases: Phases = field(default_factory=Phases)
+    current: tuple[int, float, str | None] | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    evaluating: tuple[str, float] | None = None
+    dry_run: float = math.nan
+
+    def open(self, step: int, time_s: float, rank: str | None) -> None:
+        """Begin a step's record. A step may have no metrics: on ranks above 0, and between OLMo-core's intervals."""
+        if self.current is None or self.metrics or self.current[0] != step:
+            self.close()
+        self.current, self.metrics = (step, time_s, rank), {}
+
+    def close(self) -> None:
+        """End the record that is open."""
+        if self.current is None:
             return
-        step, time_s, rank = current
-        if not metrics:
-            account.bad(account.lines, f"[step={step}/...]", "no metrics follow")
-            return
-        loss = _first(metrics, _LOSS)
-        added = steps.add(
+        (step, time_s, rank), metrics = self.current, self.metrics
+        added = self.steps.add(
             step,
             time_s=time_s,
             tokens=_first(metrics, _TOKENS),
-            loss=loss if any(n in metrics for n in _LOSS) else None,
+            loss=_first(metrics, _LOSS) if any(n in metrics for n in _LOSS) else None,
             rank=rank,
         )
         if added:
-            account.records += 1
-            rates.append(_first(metrics, _RATE))
-            mfu.append(_first(metrics, _MFU) / 100)
+            self.account.records += 1
+            self.rates.append(_first(metrics, _RATE))
+            self.mfu.append(_first(metrics, _MFU) / 100)
 
+    def notice(self, text: str) -> None:
+        """Take a line without a step or a metric."""
+        if self.phases.notice(text):
+            return
+        if match := _EVALUATED.search(text):  # OLMo-core
+            end = stamp_of(text)
+            self.phases.span("eval", end - float(match[1]), end)
+        elif match := _EVALUATING.search(text):  # OLMo; its metrics follow a line that ends with the evaluator's name
+            self.evaluating = (match[1], stamp_of(text))
+        elif self.evaluating is not None and text.rstrip().endswith(self.evaluating[0]):
+            self.phases.span("eval", self.evaluating[1], stamp_of(text))
+            self.evaluating = None
+        elif "Starting forward/backward dry-run batch" in text:
+            self.dry_run = stamp_of(text)
+        elif "Dry-run complete" in text:
+            if "compiled" in self.facts:
+                self.phases.span("compile", self.dry_run, stamp_of(text))
+        else:
+            notice_model(text, self.facts)
+            for name, pattern in _CONFIG.items():
+                console.first_group(pattern, text, self.facts, name)
+
+
+def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
+    """Return the run."""
+    state = _State()
+    account = state.account
     for number, text in console_lines(file):
         account.lines += 1
-        if match := _STEP.search(text):
-            close()
-            stamp = _STAMP.search(text)
-            metrics = {}
-            try:
-                time_s = values.parse_time(stamp[1])[0] if stamp else math.nan
-            except ValueError as error:
-                account.bad(number, text, str(error))
-                time_s = math.nan
-            current = (int(match[1]), time_s, rank_of(text))
-        elif current is not None and (metric := _METRIC.match(text)):
-            try:
-                metrics[metric[1]] = values.number(metric[2])
-            except ValueError as error:
-                account.bad(number, text, str(error))
-        else:
-            phases.notice(text)
-    close()
-    return [_log(file, options, account, steps, rates, mfu, phases)]
+        try:
+            if match := _STEP.search(text):
+                stamps = _STAMP.findall(text[: match.start()])
+                time_s = values.parse_time(stamps[-1])[0] if stamps else math.nan
+                state.open(values.step_number(match[1]), time_s, rank_of(text))
+            elif state.current is not None and (metric := _METRIC.match(text)):
+                state.metrics[metric[1]] = values.number(metric[2])
+            else:
+                state.notice(text)
+        except ValueError as error:
+            account.bad(number, text, str(error))
+    state.close()
+    return [_log(file, options, state)]
 
 
 def _first(metrics: dict[str, float], names: tuple[str, ...]) -> float:
     return next((metrics[n] for n in names if n in metrics), math.nan)
 
 
-def _log(
-    file: LogFile,
-    options: ReadOptions,
-    account: Account,
-    steps: Steps,
-    rates: list[float],
-    mfu: list[float],
-    phases: Phases,
-) -> TrainingLog:
-    rate = console.mean(rates)
+def _log(file: LogFile, options: ReadOptions, state: _State) -> TrainingLog:
+    steps, facts = state.steps, state.facts
+    rate = console.mean(state.rates)
     total = _global_rate(steps)
     world = round(total / rate) if total and rate and 0.9 <= total / rate < 1e7 else None
     if world:
-        account.warn(f"the number of GPUs, {world}, is estimated: global rate over the rate of a device")
+        state.account.warn(f"the number of GPUs, {world}, is estimated: global rate over the rate of a device")
+    length, batch = (int(facts[name]) if name in facts else None for name in ("length", "batch"))
+    if batch:
+        steps.samples = [float(s * batch) for s in steps.step]
+    model = model_facts(facts)
+    model["precision"] = "fp8" if "fp8" in facts else _PRECISION.get(facts.get("precision", ""))
+    if facts.get("flash", "").lower() == "true":
+        model["attention"] = "flash"
     return steps.log(
         file,
         FORMAT.format,
         "OLMo",
-        account,
+        state.account,
         clock=console.set_clock(steps, options),
         world_size=world,
-        mfu=console.steady(mfu),
+        params=values.fact(facts.get("params")),
+        global_batch_size=batch,
+        sequence_length=length,
+        tokens_per_sample=float(length) if length else None,
+        mfu=console.steady(state.mfu),
+        flops_kind="model" if console.mean(state.mfu) else None,
         throughput_tokens_per_s=total,
-        phases=phases.localised(options),
+        phases=state.phases.localised(options),
+        **model,
     )
 
 

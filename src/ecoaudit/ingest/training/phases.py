@@ -39,7 +39,7 @@ _PAIRS = (
 )
 # torchtitan: what it calls staging is the blocking part of a checkpoint that is written in the background
 _FINISHED = re.compile(
-    r"(?:Finished (saving|staging|loading) the checkpoint.{0,60}?|(Last step) checkpoint completed )in (\d+(?:\.\d+)?) ?s"
+    r"(?:Finished (saving|staging|loading) the checkpoint.{0,60}?|Last step checkpoint completed )in (\d+(?:\.\d+)?) ?s"
 )
 
 
@@ -67,7 +67,7 @@ class Phases:
         if match := _FINISHED.search(text):
             if match[1] != "loading":
                 end = stamp_of(text)
-                self.span("checkpoint", end - float(match[3]), end)
+                self.span("checkpoint", end - float(match[2]), end)
             return True
         for number, (name, begin, end_line) in enumerate(_PAIRS):
             if match := begin.search(text):
