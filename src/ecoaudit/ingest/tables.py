@@ -28,9 +28,13 @@ def rows(lines: Iterable[tuple[int, str]], delimiter: str = ",") -> Iterator[tup
 
 
 def _split(text: str, delimiter: str) -> list[str]:
+    """Return the cells of one row."""
     if '"' not in text:
         return [cell.strip() for cell in text.split(delimiter)]
-    return [cell.strip() for cell in next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])]
+    try:
+        return [cell.strip() for cell in next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])]
+    except csv.Error:  # a carriage return outside quotes, or a cell beyond the module's limit
+        return [cell.strip() for cell in text.replace('"', "").split(delimiter)]
 
 
 def delimiter_of(header: str) -> str:

@@ -12,15 +12,19 @@ from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, console_lines
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training.phases import Phases, model_facts, notice_model, stamp_of
+from ecoaudit.ingest.training.settings import facts, notice
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
     format="hf_console",
     kind="training",
     title="Hugging Face Trainer console (also TRL, axolotl)",
-    reads="loss and epoch rows, steps from bar or epoch, runtime, rates, batch, parameters, phases of its log lines",
+    reads=(
+        "loss and epoch rows, steps from bar or epoch, runtime, rates, batch, GPUs, parameters, phases of its log "
+        "lines; precision, attention and sequence length of printed configurations"
+    ),
     seen="transformers 4.x, 5.x (quoted numbers), nan and inf, wrapped dicts, 64 ranks, glued progress bars",
-    cannot_tell="the wall clock (unless the Trainer logs at INFO), the number of GPUs; the step without bar and total",
+    cannot_tell="the wall clock and the number of GPUs unless the Trainer logs at INFO; the step without bar and total",
 )
 
 _START = re.compile(r"\{\s*'(?:loss|eval_loss|train_runtime|grad_norm|train_loss)'\s*:")
@@ -32,9 +36,14 @@ _FACTS = {
     "Num Epochs": "epochs",
     "Total optimization steps": "total",
     "Total train batch size (w. parallel, distributed & accumulation)": "batch",
+    "Instantaneous batch size per device": "device_batch",
+    "Gradient Accumulation steps": "accumulation",
     "Number of trainable parameters": "params",
 }
 _FACT = re.compile(r"(" + "|".join(re.escape(k) for k in _FACTS) + r") = ([\d,]{1,20})")
+
+
+_FORMAT_ARGUMENT = re.compile(r"\b(bf16|fp16|fp8)=True\b")
 
 
 def sniff(head: Head) -> str | None:
@@ -52,7 +61,9 @@ class _Run:
     copies: int = 0
     model: dict[str, str] = field(default_factory=dict)
     phases: Phases = field(default_factory=Phases)
-    training: list[float] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+    begun: list[float] = field(default_factory=list)
+    completed: list[float] = field(default_factory=list)
     eval_start: float = math.nan
     saving: list[float] = field(default_factory=list)
 
@@ -89,14 +100,19 @@ def _notice(text: str, run: _Run) -> None:
     if match := _FACT.search(text):
         run.facts.setdefault(_FACTS[match[1]], values.number(match[2]))
     notice_model(text, run.model)
+    notice(text, run.settings)
+    if "TrainingArguments(" in text and (match := _FORMAT_ARGUMENT.search(text)):
+        run.settings.setdefault(match[1], "true")
     if not run.phases.notice(text) and ">>" in text:
         _moment(text, stamp_of(text), run)
 
 
 def _moment(text: str, time_s: float, run: _Run) -> None:
     """Take a line of the Trainer's own logging, `[INFO|trainer.py:1812] 2024-05-01 12:34:56,789 >> ...`."""
-    if "***** Running training *****" in text or "Training completed." in text:
-        run.training.append(time_s)
+    if "***** Running training *****" in text:
+        run.begun.append(time_s)
+    elif "Training completed." in text:
+        run.completed.append(time_s)
     elif "***** Running Evaluation *****" in text:
         run.eval_start = time_s
     elif "Saving model checkpoint to" in text:
@@ -162,6 +178,10 @@ def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> Tr
         account.warn(f"{run.copies} lines repeat a row (other ranks); counted once")
     runtime = run.summary.get("train_runtime")
     rate = run.summary.get("train_samples_per_second")
+    # The rates are of the planned run; one that stopped early ends with an earlier epoch.
+    planned = run.facts.get("epochs", 0.0)
+    done = run.summary.get("epoch", planned) / planned if planned else 1.0
+    done = done if done < 0.98 else 1.0
     last = run.facts.get("total") if run.summary else None
     account.records += bool(run.summary) and not run.rows
     return steps.log(
@@ -169,9 +189,9 @@ def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> Tr
         FORMAT.format,
         "Hugging Face Trainer",
         account,
-        step_count=int(last) if last else _estimate(run.summary),
+        step_count=round(last * done) if last else _estimate(run.summary),
         runtime_s=runtime,
-        samples=rate * runtime if rate and runtime else None,
+        samples=rate * runtime * done if rate and runtime else None,
         flops=run.summary.get("total_flos") or None,
         flops_kind="model" if run.summary.get("total_flos") else None,
         params=run.facts.get("params"),
@@ -179,22 +199,31 @@ def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> Tr
         throughput_samples_per_s=rate,
         phases=run.phases.localised(options),
         **_window(run, runtime, options),
-        **model_facts(run.model),
+        **{"world_size": _gpus(run.facts)} | facts(run.settings) | model_facts(run.model),
     )
 
 
 def _window(run: _Run, runtime: float | None, options: ReadOptions) -> dict[str, Any]:
     """Return the clock and the training window that the Trainer's log lines tell, nothing without them."""
-    stamps = [time_s for time_s in run.training if math.isfinite(time_s)]
-    if not stamps:
+    begun, completed = ([t for t in times if math.isfinite(t)] for times in (run.begun, run.completed))
+    if not begun:
         return {}
-    if len(stamps) == 1:
-        stamps = [stamps[0], stamps[0] + runtime] if runtime else []
-    if len(stamps) < 2 or stamps[-1] <= stamps[0]:
+    # Every rank may print both; the first begins, the last completes.
+    first, last = min(begun), max(completed, default=math.nan)
+    if math.isnan(last) and runtime:
+        last = first + runtime
+    if not last > first:
         return {}
-    start, end = values.localise(np.array([stamps[0], stamps[-1]]), options.zone)
+    start, end = values.localise(np.array([first, last]), options.zone)
     clock = "naive" if options.zone is None else "utc"
     return {"clock": clock, "train_start_s": float(start), "train_end_s": float(end)}
+
+
+def _gpus(told: dict[str, float]) -> int | None:
+    """Return how many GPUs share the total batch, None where the log does not tell or the numbers do not divide."""
+    each = told.get("device_batch", 0.0) * told.get("accumulation", 0.0)
+    gpus = told.get("batch", 0.0) / each if each else 0.0
+    return int(gpus) if gpus >= 1 and gpus == int(gpus) else None
 
 
 def _estimate(summary: dict[str, float]) -> int | None:

@@ -58,6 +58,9 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
             duration = (elapsed - (last_time or 0.0)) / (step - last_step)
         steps.add(step, loss=values.real(row["loss"]), duration_s=duration, tokens=_tokens(row))
         last_time, last_step = elapsed, step
+    if not len(steps):
+        runtime = None
+        account.warn("no row has a training loss: the log is of an evaluation or a prediction, not of training")
     return [steps.log(file, FORMAT.format, "LLaMA-Factory", account, runtime_s=runtime)]
 
 

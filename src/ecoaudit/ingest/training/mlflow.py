@@ -14,19 +14,24 @@ from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import FormatInfo, GpuInfo, ReadOptions, Record, Source, Telemetry
 from ecoaudit.ingest.telemetry.frame import Readings, frame
 from ecoaudit.ingest.telemetry.plausible import board_power
-from ecoaudit.ingest.training.scalars import Row, training_log
+from ecoaudit.ingest.training.scalars import Row, joined, training_log
+from ecoaudit.ingest.training.settings import facts
+from ecoaudit.ingest.training.wandb_system import warn_of_idle
 from ecoaudit.ingest.values import clock_s, epoch, real
 
 FORMAT = FormatInfo(
     format="mlflow",
     kind="training",
     title="MLflow run folder (file store)",
-    reads="start and end, status, metrics with the clock, GPU power and utilisation of the system metrics",
+    reads=(
+        "start and end, status, metrics with the clock, evaluations by their runtime, GPU power and utilisation of the "
+        "system metrics, node by node; model, batch, precision and attention of the parameters"
+    ),
     seen="meta.yaml of MLflow 1.x to 3.x; deleted runs are refused; nested metric names",
     cannot_tell="tokens and samples unless a metric's name says so; which of the node's GPUs belong to the run",
 )
 
-_SYSTEM = re.compile(r"system/gpu_(\d{1,3})_(power_usage_watts|utilization_percentage)")
+_SYSTEM = re.compile(r"system/(?:(.+)/)?gpu_(\d{1,3})_(power_usage_watts|utilization_percentage)")
 _DELETED = "deleted"
 _STATUS = {3: "success", 4: "aborted", 5: "aborted", "FINISHED": "success", "FAILED": "aborted", "KILLED": "aborted"}
 
@@ -51,14 +56,15 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 -
     if meta.get("lifecycle_stage") == _DELETED:
         raise EcoauditError("this MLflow run is deleted", where=file.path, fix="restore it or leave it out")
     rows: dict[tuple[int, float], dict[str, float]] = {}
-    readings: dict[tuple[float, int], dict[str, float]] = {}
+    nodes: dict[str, dict[tuple[float, int], dict[str, float]]] = {}
     folder = Path(file.path).parent / "metrics"
     for path in sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else ():
         name = path.relative_to(folder).as_posix()
         system = _SYSTEM.fullmatch(name)
         for time_s, value, step in _metric(path, account):
             if system:
-                readings.setdefault((time_s, int(system[1])), {})[system[2]] = value
+                readings = nodes.setdefault(system[1] or "", {})
+                readings.setdefault((time_s, int(system[2])), {})[system[3]] = value
             elif not name.startswith("system/"):
                 rows.setdefault((step, time_s), {})[name] = value
     out: list[Record] = []
@@ -71,30 +77,30 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 -
         FORMAT.format,
         "MLflow",
         account,
-        _joined(series),
+        joined(series),
         **known,
         status=_STATUS.get(meta.get("status", "")),
+        **facts(_parameters(folder.with_name("params"))),
     )
     out.append(log)
-    if readings:
-        out.append(_telemetry(file, account, readings))
+    out += [_telemetry(file, account, readings, node) for node, readings in nodes.items()]
     return out
+
+
+def _parameters(folder: Path) -> dict[str, str]:
+    """Return the run's parameters, a file each; those that cannot be read are left out."""
+    found = {}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else ():
+        try:
+            found[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            continue
+    return found
 
 
 def _by_time(item: tuple[tuple[int, float], dict[str, float]]) -> tuple[float, int]:
     (step, time_s), _ = item
     return time_s, step
-
-
-def _joined(rows: list[Row]) -> list[Row]:
-    """Put metrics of one step into one row: each metric is stamped alone, some milliseconds apart."""
-    out: list[Row] = []
-    for step, time_s, scalars in rows:
-        if out and out[-1][0] == step and not set(scalars) & set(out[-1][2]):
-            out[-1][2].update(scalars)
-        else:
-            out.append((step, time_s, dict(scalars)))
-    return out
 
 
 def _metric(path: Path, account: Account) -> list[tuple[float, float, int]]:
@@ -119,7 +125,9 @@ def _seconds(value: object) -> float | None:
     return None if math.isnan(seconds) else seconds
 
 
-def _telemetry(file: LogFile, account: Account, found: dict[tuple[float, int], dict[str, float]]) -> Telemetry:
+def _telemetry(
+    file: LogFile, account: Account, found: dict[tuple[float, int], dict[str, float]], node: str
+) -> Telemetry:
     readings = Readings()
     for (time_s, gpu), values in sorted(found.items()):
         power, util = (values.get(k, math.nan) for k in ("power_usage_watts", "utilization_percentage"))
@@ -127,10 +135,12 @@ def _telemetry(file: LogFile, account: Account, found: dict[tuple[float, int], d
     readings.power_w = board_power(np.array(readings.power_w), account).tolist()
     table = frame(readings)
     account.warn("MLflow logs every GPU of the node, other jobs' too")
+    indices = [int(str(key)) for key in table.keys]
+    warn_of_idle(indices, table.util_percent, account)
     return Telemetry(
         source=Source(file.path, FORMAT.format),
-        host=None,
-        gpus=tuple(GpuInfo(index=int(str(k))) for k in table.keys),
+        host=node or None,
+        gpus=tuple(GpuInfo(index=index) for index in indices),
         time_s=table.time_s,
         power_w=table.power_w,
         energy_j=None,

@@ -37,6 +37,9 @@ _EVALUATION = re.compile(r"^eval[/_](?:[\w.-]+_)?runtime$")
 _BY_SAMPLES = "Train/Samples/"
 """DeepSpeed's monitor logs once a step, over the samples so far."""
 
+_AT_ONCE_S = 1.0
+"""Scalars of one step further apart than this were logged by different parts of the run: training, then evaluation."""
+
 Row = tuple[int, float, dict[str, float]]
 """Logger's step, time (Unix s or NaN), scalars by name."""
 
@@ -87,17 +90,18 @@ def training_log(
         clock = "none"
     steps.repeated_lines = 0
     told: dict[str, Any] = {"job_start_s": min(seconds, default=None), "job_end_s": max(seconds, default=None)} | known
-    told |= trainer_totals(totals, steps.step[-1] if len(steps) else None)
+    told |= trainer_totals(totals, None if steps.resumed or not len(steps) else steps.step[-1])
     if "runtime_s" in told and not math.isnan(end):
         told |= {"train_start_s": end - told["runtime_s"], "train_end_s": end}
     told["phases"] = phases.localised(ReadOptions())
     return steps.log(file, name, framework, account, clock=clock, **told)
 
 
-def trainer_totals(totals: dict[str, float], last_step: float | None) -> dict[str, Any]:
+def trainer_totals(totals: dict[str, float], steps_done: float | None) -> dict[str, Any]:
     """Return the fields of `TrainingLog` that the Trainer's totals tell.
 
-    Its rates are of the whole run, its runtime of the time since a resume: samples are told where both agree.
+    Its rates are the planned run's samples and steps by the runtime since the start or a resume: samples are those of
+    the share that was done, and unknown without `steps_done`, the steps that the log covers from the first on.
     """
     get = {name: value for name, value in totals.items() if math.isfinite(value) and value > 0}
     told: dict[str, Any] = {}
@@ -106,10 +110,24 @@ def trainer_totals(totals: dict[str, float], last_step: float | None) -> dict[st
     if runtime := get.get("train_runtime"):
         told["runtime_s"] = runtime
         rate, steps_rate = (get.get(f"train_{what}_per_second") for what in ("samples", "steps"))
-        agree = steps_rate and last_step and abs(steps_rate * runtime - last_step) <= 0.05 * last_step + 1
-        if rate and agree:
-            told |= {"samples": rate * runtime, "throughput_samples_per_s": rate}
+        if rate and steps_rate and steps_done:
+            planned = steps_rate * runtime
+            done = steps_done / planned if steps_done < 0.95 * planned - 1 else 1.0  # both are rounded
+            told |= {"samples": rate * runtime * done, "throughput_samples_per_s": rate * done}
     return told
+
+
+def joined(rows: Iterable[Row]) -> list[Row]:
+    """Put scalars of one step that were logged at once into one row; loggers stamp each alone, milliseconds apart."""
+    out: list[Row] = []
+    last_s = math.nan
+    for step, time_s, scalars in rows:
+        if out and out[-1][0] == step and not time_s - last_s >= _AT_ONCE_S and not set(scalars) & set(out[-1][2]):
+            out[-1][2].update(scalars)
+        else:
+            out.append((step, time_s, dict(scalars)))
+        last_s = time_s
+    return out
 
 
 def _steps_of_samples(rows: Sequence[Row], account: Account) -> list[Row]:

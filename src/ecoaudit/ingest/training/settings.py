@@ -46,6 +46,10 @@ _SWITCHES = (
     ("xformers_attention", "xformers"),
     ("sdp_attention", "sdpa"),
 )
+_NAMES = {name for spellings in _COUNTS.values() for name in spellings}
+_NAMES |= {*_PRECISION, *_ATTENTION, *(switch for switch, _ in _SWITCHES), "fp8", "bf16", "fp16"}
+# One setting on a line as YAML, JSON, Python and argument dumps have it, at whatever depth.
+_SETTING = re.compile(r"""^[\s{(]*["']?([A-Za-z_][\w./]{1,60})["']?\s*(?::|=)\s*["']?([\w.+-]{1,40})["']?[\s,)}]*$""")
 _FORMATS = {"16": "fp16", "32": "fp32", "half": "fp16", "float": "fp32"}
 _WORD = re.compile(r"[A-Za-z][\w-]{1,30}")
 _DEPTH = 6
@@ -67,6 +71,12 @@ def facts(config: Mapping[str, Any]) -> dict[str, Any]:
         known.pop("hidden_size", None)
     known |= {"precision": _precision(flat), "attention": _attention(flat)}
     return {name: value for name, value in known.items() if value is not None}
+
+
+def notice(text: str, into: dict[str, Any]) -> None:
+    """Keep a setting that `facts` knows from a line of a printed configuration; the first of a name wins."""
+    if len(text) < 160 and (match := _SETTING.match(text)) and _last(match[1]) in _NAMES:
+        into.setdefault(_last(match[1]), match[2])
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:

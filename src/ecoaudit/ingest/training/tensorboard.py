@@ -14,7 +14,7 @@ from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.protobuf import fields, signed
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
-from ecoaudit.ingest.training.scalars import training_log
+from ecoaudit.ingest.training.scalars import Row, joined, training_log
 from ecoaudit.ingest.values import clock_s
 
 FORMAT = FormatInfo(
@@ -40,7 +40,7 @@ def sniff(head: Head) -> str | None:
 def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG001 - event times are UTC
     """Return the run; raises `EcoauditError` when the file holds no scalar."""
     account = Account()
-    order: list[tuple[int, float, dict[str, float]]] = []
+    order: list[Row] = []
     for data in _records(b"".join(file.blocks()), account):
         try:
             event = _event(data)
@@ -51,14 +51,10 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
         if not event.scalars:
             continue
         account.records += 1
-        last = order[-1] if order else None
-        if last is not None and last[0] == event.step and not set(event.scalars) & set(last[2]):
-            last[2].update(event.scalars)
-        else:
-            order.append((event.step, event.wall_s, dict(event.scalars)))
+        order.append((event.step, event.wall_s, event.scalars))
     if not order:
         raise EcoauditError("the event file holds no scalars", where=file.path)
-    return [training_log(file, FORMAT.format, "TensorBoard", account, order)]
+    return [training_log(file, FORMAT.format, "TensorBoard", account, joined(order))]
 
 
 def _records(data: bytes, account: Account) -> Iterator[bytes]:

@@ -1,6 +1,5 @@
 """Weights & Biases exports: history and system rows as JSON Lines, JSON or CSV, and `wandb-summary.json`."""
 
-import csv
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -51,7 +50,7 @@ def sniff(head: Head) -> str | None:
 
 def _columns(text: str) -> list[str]:
     first = text.split("\n", 1)[0].strip()
-    return next(csv.reader([first]), []) if "_timestamp" in first else []
+    return next((cells for _, cells, _ in tables.rows([(1, first)])), []) if "_timestamp" in first else []
 
 
 def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 - W&B times are UTC
