@@ -62,6 +62,8 @@ EXPECTED: dict[str, tuple[int, int, int | None, int | None, float | None, float 
     "olmo/core.log": (2, 0, 10, 20, 20 * 4194304, None, 280),
     "olmo/olmo.log": (4, 0, 1, 4, 4 * 4194304, None, 8),
     "powermetrics/log.txt": (3, 0, None, None, None, None, 1),
+    "prometheus/energy.json": (4, 0, None, None, None, None, 1),
+    "prometheus/grafana.csv": (5, 1, None, None, None, None, 2),
     "prometheus/metrics.txt": (12, 0, None, None, None, None, 2),
     "prometheus/range.json": (16, 0, None, None, None, None, 4),
     "redfish/power.jsonl": (3, 1, None, None, None, None, None),

@@ -21,6 +21,7 @@ from ecoaudit.ingest.records import (
     Telemetry,
     TrainingLog,
 )
+from ecoaudit.ingest.telemetry.joined import joined
 
 
 @dataclass
@@ -78,7 +79,7 @@ def read(inputs: Sequence[str], options: ReadOptions) -> RunLogs:
             f"no log found among {len(out.ignored)} files", where=where, fix="see `ecoaudit formats` for what is read"
         )
     return RunLogs(
-        telemetry=tuple(out.telemetry),
+        telemetry=tuple(joined(out.telemetry)),
         meters=tuple(out.meters),
         training=tuple(out.training),
         systems=tuple(out.systems),

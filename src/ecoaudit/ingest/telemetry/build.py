@@ -13,6 +13,8 @@ from ecoaudit.ingest.stamps import in_utc
 from ecoaudit.ingest.telemetry.frame import Readings, frame
 from ecoaudit.ingest.telemetry.plausible import board_power, warn_of_holes
 
+NO_POWER = "the log has neither power nor energy readings"
+
 
 def telemetry(
     file: LogFile,
@@ -26,6 +28,7 @@ def telemetry(
     same_tick_s: float | None = None,
     power_field: Literal["average", "instant", "unspecified"] = "unspecified",
     host_energy_j: Mapping[str, FloatArray] | None = None,
+    node_gpu_count: int | None = None,
 ) -> Telemetry:
     """Return the readings as arrays; naive times are put into the given zone. Raises `EcoauditError` without any."""
     if not readings.time_s:
@@ -39,7 +42,7 @@ def telemetry(
     readings.power_w = power_w.tolist()
     table = frame(readings, same_tick_s=same_tick_s)
     if np.isnan(table.power_w).all() and table.energy_j is None:
-        account.warn("the log has neither power nor energy readings")
+        account.warn(NO_POWER)
     return Telemetry(
         source=Source(file.path, name),
         host=host,
@@ -53,6 +56,7 @@ def telemetry(
         interval_s=float(np.median(np.diff(table.time_s))) if len(table.time_s) > 1 else None,
         power_field=power_field,
         host_energy_j=dict(host_energy_j or {}),
+        node_gpu_count=node_gpu_count,
     )
 
 

@@ -1,0 +1,148 @@
+"""Series of Prometheus brought together by node and GPU, with the pods that held the GPUs."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ecoaudit.ingest import values
+from ecoaudit.ingest.records import FloatArray, GpuInfo
+from ecoaudit.ingest.telemetry.frame import Readings
+from ecoaudit.ingest.telemetry.tenants import job_of
+
+# Metric names of dcgm-exporter (new and old), nvidia_gpu_exporter (two projects) and AMD's device metrics exporter.
+METRICS = {
+    "DCGM_FI_DEV_POWER_USAGE": "power",
+    "DCGM_FI_DEV_BOARD_POWER_WATTS": "power",
+    "dcgm_power_usage": "power",
+    "nvidia_smi_power_draw_watts": "power",
+    "nvidia_smi_power_draw_average_watts": "power",
+    "nvidia_gpu_power_usage_milliwatts": "milliwatts",
+    "gpu_average_package_power": "power",
+    "gpu_package_power": "power",
+    "DCGM_FI_DEV_POWER_USAGE_INSTANT": "instant",
+    "nvidia_smi_power_draw_instant_watts": "instant",
+    "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION": "energy",
+    "dcgm_total_energy_consumption": "energy",
+    "DCGM_FI_DEV_GPU_UTIL": "util",
+    "dcgm_gpu_utilization": "util",
+    "nvidia_gpu_duty_cycle": "util",
+    "gpu_gfx_activity": "util",
+    "nvidia_smi_utilization_gpu_ratio": "ratio",
+}
+_FACTOR = {"milliwatts": ("power", 1e-3), "ratio": ("util", 100.0), "energy": ("energy", 1e-3)}
+_BLANK = 1e15  # DCGM's sentinel for "no value" lies near 2**63
+_NODE_LABELS = ("node", "kubernetes_node", "nodename", "node_name", "host")
+_HOST_LABELS = ("Hostname", "hostname", *_NODE_LABELS, "instance")
+
+
+@dataclass
+class Board:
+    """One GPU: what its labels say, the jobs whose pods held it, and values by kind and time."""
+
+    info: GpuInfo
+    jobs: set[str] = field(default_factory=set)
+    kinds: dict[str, dict[float, float]] = field(default_factory=dict)
+
+
+@dataclass
+class Nodes:
+    """GPUs by node. A GPU that its UUID tells is of one node, whatever instance or pod its series name."""
+
+    boards: dict[str | None, dict[str, Board]] = field(default_factory=dict)
+    _home: dict[str, str | None] = field(default_factory=dict)
+
+    def put(self, kind: str, labels: dict[str, str], samples: list[tuple[float, float]]) -> None:
+        """Add values of one kind (a value of `METRICS`) of one GPU."""
+        host = host_of(labels)
+        uuid = labels.get("UUID") or labels.get("uuid") or labels.get("gpu_uuid")
+        index = next((labels[k] for k in ("gpu", "gpu_id", "minor_number", "index") if labels.get(k)), "")
+        if uuid is not None:
+            host = self._at_home(uuid, host)
+        node = self.boards.setdefault(host, {})
+        key = uuid or self._same_index(node, index) or index or "0"
+        board = node.setdefault(
+            key,
+            Board(
+                GpuInfo(
+                    index=int(index) if values.is_index(index) else None,
+                    uuid=uuid,
+                    name=labels.get("modelName") or labels.get("name") or labels.get("card_model"),
+                )
+            ),
+        )
+        pod = pod_of(labels)
+        if pod:
+            board.jobs.add(job_of(pod))
+        kind, factor = _FACTOR.get(kind, (kind, 1.0))
+        cells = board.kinds.setdefault(kind, {})
+        cells.update((t, v * factor if abs(v) < _BLANK else math.nan) for t, v in samples)
+
+    def _at_home(self, uuid: str, host: str | None) -> str | None:
+        """Return the node on which a GPU was first seen; one that was seen without a node moves to the named one."""
+        home = self._home.setdefault(uuid, host)
+        if home is None and host is not None:
+            self._home[uuid] = host
+            self.boards.setdefault(host, {})[uuid] = self.boards[None].pop(uuid)
+            return host
+        return home
+
+    @staticmethod
+    def _same_index(node: dict[str, Board], index: str) -> str | None:
+        """Return the GPU of a node that has this index, where the series at hand carries no UUID."""
+        return next((k for k, b in node.items() if values.is_index(index) and b.info.index == int(index)), None)
+
+
+def host_of(labels: dict[str, str]) -> str | None:
+    """Return the node that labels name. In a pod, the exporter's `Hostname` is its pod's, which changes when it
+    restarts."""
+    host = next((labels[k] for k in _HOST_LABELS if labels.get(k)), None)
+    if host is not None and "exporter" in host:
+        return next((labels[k] for k in _NODE_LABELS if labels.get(k)), host)
+    return host
+
+
+def pod_of(labels: dict[str, str]) -> str | None:
+    """Return the pod that held the GPU. Without honour for the exporter's labels, `pod` is the exporter's own and
+    `exported_pod` the holder."""
+    if "exported_pod" in labels:
+        return labels["exported_pod"] or None
+    pod = labels.get("pod") or labels.get("pod_name")
+    return None if not pod or "exporter" in pod or "dcgm" in pod else pod
+
+
+def readings_of(boards: dict[str, Board]) -> Readings:
+    """Return the values of a node's GPUs as readings: values of several queries a little apart are one reading."""
+    readings = Readings()
+    rows: list[tuple[float, str, float, float, float]] = []
+    for key, board in boards.items():
+        readings.info[key] = board.info
+        kinds = {k: _array(v) for k, v in board.kinds.items() if v}
+        base = next((kinds[k][0] for k in ("power", "instant", "energy", "util") if k in kinds), np.empty(0))
+        times = {k: snapped(t, base) for k, (t, _) in kinds.items()}
+        found = {k: dict(zip(times[k].tolist(), kinds[k][1].tolist(), strict=True)) for k in kinds}
+        for time_s in set(np.concatenate([*times.values(), np.empty(0)]).tolist()):
+            power = found.get("power", {}).get(time_s, math.nan)
+            if math.isnan(power):
+                power = found.get("instant", {}).get(time_s, math.nan)
+            util, energy = (found.get(k, {}).get(time_s, math.nan) for k in ("util", "energy"))
+            rows.append((time_s, key, power, util, energy))
+    for row in sorted(rows, key=lambda r: r[:2]):
+        readings.add(*row)
+    return readings
+
+
+def _array(cells: dict[float, float]) -> tuple[FloatArray, FloatArray]:
+    order = sorted(cells)
+    return np.array(order, dtype=np.float64), np.array([cells[t] for t in order], dtype=np.float64)
+
+
+def snapped(times: FloatArray, base: FloatArray) -> FloatArray:
+    """Return times with those within half a step of a time of `base` moved onto it."""
+    if len(base) < 2 or not len(times):
+        return times
+    reach = 0.5 * float(np.median(np.diff(base)))
+    after = np.clip(np.searchsorted(base, times), 1, len(base) - 1)
+    nearest = np.where(times - base[after - 1] <= base[after] - times, base[after - 1], base[after])
+    snapped: FloatArray = np.where(np.abs(nearest - times) <= reach, nearest, times)
+    return snapped
