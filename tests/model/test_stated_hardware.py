@@ -1,5 +1,7 @@
 """A training log alone, with the hardware stated by the user: energy, clashes with the logs, what is still open."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -117,3 +119,13 @@ def test_files_of_one_node_that_name_no_host_are_one_node_when_so_stated() -> No
     assert (two.hardware.nodes, one.hardware.nodes) == (2, 1)
     assert one.energy.levels.L3 is not None, "eight GPUs of one node: the metered kind"
     assert warned(one, "2 nodes", "one node is given")
+
+
+def test_a_node_without_gpus_beside_one_with_gpus_takes_no_part_of_its_host() -> None:
+    times = np.arange(0.0, 101.0)
+    with_gpus = telemetry([constant(300.0)] * 8, times, host="n01")
+    without = replace(telemetry([constant(0.0)], times, host="n02"), gpus=(), power_w=np.empty((101, 0)))
+    alone, both = audit(telemetry=[with_gpus]), audit(telemetry=[with_gpus, without])
+    assert both.hardware.nodes == 1 and both.hardware.hosts == ["n01", "n02"]
+    assert both.energy.levels == alone.energy.levels
+    assert warned(both, "one node recorded no GPU")

@@ -11,7 +11,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ecoaudit import ingest
+from ecoaudit import ingest, pipeline
+from ecoaudit.config import Config, HardwareShape
 from ecoaudit.ingest.records import Telemetry
 from record.machine import ROOT, Machine, lines_in, wait_for
 from record.simulation import SimulatedClock, simulate
@@ -171,6 +172,27 @@ def test_a_file_without_gpus(bare_machine: Machine) -> None:
     check_lines(path)
     ingested = ingest.read([str(path)])
     assert [t.gpus for t in ingested.telemetry] in ([], [()])
+
+
+def test_a_node_without_gpus_keeps_its_phases_and_steps(bare_machine: Machine) -> None:
+    script = (
+        "import ecoaudit, time\n"
+        "with ecoaudit.phase('train'):\n"
+        "    for n in range(3):\n"
+        "        time.sleep(0.12); ecoaudit.step(n, tokens=1000)\n"
+    )
+    bare_machine.run(*FAST, "--", sys.executable, "-c", script)
+    path = bare_machine.folder / "run.jsonl"
+    check_lines(path)
+    [telemetry] = ingest.read([str(path)]).telemetry
+    assert telemetry.gpus == () and telemetry.time_s.size >= 2, "the first and the last moment at least"
+    steps = [event for event in telemetry.events if event.name == "step"]
+    assert [event.value for event in steps] == [0, 1, 2]
+    assert all(telemetry.time_s[0] - 0.2 <= event.time_s <= telemetry.time_s[-1] + 0.2 for event in steps)
+    hardware = HardwareShape(gpu="H100 SXM", gpus=8, nodes=1)
+    found = pipeline.audit_inputs([str(path)], Config(hardware=hardware))
+    assert found.training.tokens == 3000 and found.training.steps == 3
+    assert found.energy.headline is not None and found.energy.headline.level == "L3"
 
 
 def test_inspect_and_audit(machine: Machine) -> None:

@@ -44,6 +44,8 @@ class Accumulator:
         NaN, or None for all, marks what was not read; a sample without power and counter is none.
         """
         devices = self._samples.size
+        if not devices:
+            return  # a node without GPUs still has times and events
         data = np.full((4, devices, time_s.size), np.nan)
         data[T] = time_s
         for kind, values in ((P, power_w), (E, energy_j), (U, util_percent)):

@@ -94,9 +94,14 @@ def describe_system(
         "cooling": cooling,
         "name": (described.name if described else None) or (training.platform if training else None),
         "operator": training.organisation if training else None,
+        "hosts": tuple(s.host for s in found if s.host) if all(s.host for s in found) else (),
     }
-    if any(_unique(s) for s in found):
-        return _recorded(found, training, described, given, options, common, tables, notes)
+    if with_gpus := [s for s in found if _unique(s)]:
+        without = len(found) - len(with_gpus)
+        if without:
+            who = f"{without} nodes" if without > 1 else "one node"
+            notes.warn(f"{who} recorded no GPU: of its energy only what a meter of its own read is known")
+        return _recorded(with_gpus, training, described, given, options, common, tables, notes)
     meters = len({m.label for m in logs.meters if m.kind == "node"})
     per_node = options.node_gpu_count or (described.gpus_per_node if described else None)
     nodes = given.nodes or (described.nodes if described else None) or meters or len(found) or None
@@ -125,7 +130,6 @@ def describe_system(
         gpus_per_node=per_node or (-(-count // nodes) if count and nodes else None),
         run_gpus_per_node=count / nodes if count and nodes else None,
         source="; ".join(filter(None, sources)) or None,
-        hosts=(),
         lacking=_lacking(model, count),
         **common,  # type: ignore[arg-type]
     )
@@ -170,7 +174,6 @@ def _recorded(
         gpus_per_node=max(per_node, seen),
         run_gpus_per_node=count / nodes,
         source=f"telemetry; {GIVEN}" if given != StatedHardware() else "telemetry",
-        hosts=tuple(s.host for s in found if s.host) if all(s.host for s in found) else (),
         lacking=_lacking("" if any(b.name == UNNAMED for b in boards) else "named", count),
         **common,  # type: ignore[arg-type]
     )

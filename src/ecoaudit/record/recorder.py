@@ -128,7 +128,8 @@ class Recorder:
             self._upkeep()
         if self._meters.node is not None and (power := self._meters.node.poll(now)) is not None:
             sample["node_w"] = power
-        if len(sample) > 3 and self._write(sample):
+        # Where nothing can be read, a bare line now and then gives the job's phases and steps a time that they lie in.
+        if (len(sample) > 3 or slow_due) and self._write(sample):
             self._samples += 1
         if self._dropped > self._dropped_told and not self._sink.needs_header:
             lost, self._dropped_told = self._dropped - self._dropped_told, self._dropped
