@@ -1,5 +1,6 @@
 """The GitHub Action: inputs from the environment, then audit, baseline, verdict, report, and what GitHub shows."""
 
+import contextlib
 import os
 import re
 import sys
@@ -8,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 import msgspec
 
@@ -80,20 +81,35 @@ def _main(environ: Mapping[str, str], runner: Runner, connect: Connect, now: Cal
         execute([Announce(level="notice", title="ecoaudit", message=nothing.reason)], None, runner)
         return 0
     except EcoauditError as error:
-        policy = plan.Policy(check="off" if environ.get("INPUT_CHECK", "").strip() == "off" else "on")
-        project = environ.get("INPUT_PROJECT", "").strip() or None
+        policy, project = _unread_policy(environ)
         effects = plan.refusal(context, activity, error.line(), policy=policy, project=project)
         execute(effects, api, runner, fork=activity.fork)
         return error.exit_code
+    except Exception as error:
+        policy, project = _unread_policy(environ)
+        effects = plan.fault(context, activity, _fault(error), policy=policy, project=project)
+        with contextlib.suppress(Exception):  # the fault may be in what publishes
+            execute(effects if api is not None else [], api, runner, fork=activity.fork)
+        raise
     finally:
         if api is not None:
             api.close()
 
 
+def _unread_policy(environ: Mapping[str, str]) -> tuple[plan.Policy, str | None]:
+    """Return what the inputs say of the check and its project where they could not be read as a whole."""
+    check: Literal["on", "off"] = "off" if environ.get("INPUT_CHECK", "").strip() == "off" else "on"
+    return plan.Policy(check=check), environ.get("INPUT_PROJECT", "").strip() or None
+
+
+def _fault(error: Exception) -> str:
+    what = clean(f"{type(error).__name__}: {error}", limit=300)
+    return f"ecoaudit itself failed, and nothing was judged: {what}. Re-run with debug logging to see where."
+
+
 def _crashed(error: Exception, environ: Mapping[str, str], runner: Runner) -> int:
     """Say that the program itself failed; where it did is for the debug log (RUNNER_DEBUG, set by a debug re-run)."""
-    what = clean(f"{type(error).__name__}: {error}", limit=300)
-    message = f"ecoaudit itself failed, and nothing was judged: {what}. Re-run with debug logging to see where."
+    message = _fault(error)
     print(workflow_commands.annotation("error", message, title="ecoaudit"), file=runner.stream, flush=True)
     if environ.get("RUNNER_DEBUG") == "1":
         print("::group::Where ecoaudit failed", file=runner.stream)

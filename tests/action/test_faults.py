@@ -28,7 +28,27 @@ def test_it_ends_with_2_one_line_and_a_summary(broken_job: Job) -> None:
     assert "KeyError" in line
     assert "Traceback" not in result.log
     assert "ecoaudit itself failed" in result.summary
-    assert broken_job.fake.state.checks == []
+
+
+def test_the_check_fails_and_says_that_ecoaudit_could_not_run(broken_job: Job) -> None:
+    """A required check must not pass because the program broke, nor hang for want of one."""
+    broken_job.run("pull_request", pull_event(), with_=AUDIT)
+    [check] = broken_job.fake.state.checks
+    assert (check.data["conclusion"], check.data["output"]["title"]) == ("failure", "ecoaudit could not run")
+    assert "KeyError" in check.data["output"]["summary"] and "Traceback" not in check.data["output"]["summary"]
+    assert broken_job.fake.state.comments == []
+
+
+@pytest.mark.parametrize("inputs", [{"check": "off"}, {"github-token": ""}])
+def test_without_a_check_or_a_token_none_is_made(broken_job: Job, inputs: dict[str, str]) -> None:
+    result = broken_job.run("pull_request", pull_event(), with_={**AUDIT, **inputs}, GITHUB_TOKEN="")
+    assert result.code == 2 and broken_job.fake.state.checks == []
+
+
+def test_a_fault_in_publishing_itself_ends_the_same_way(quick_job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecoaudit.action.execute", lambda *_, **__: 1 / 0)
+    result = quick_job.run("pull_request", pull_event(), with_=AUDIT)
+    assert result.code == 2 and "ZeroDivisionError" in result.log
 
 
 def test_the_traceback_is_in_the_debug_log_alone_and_fenced_off(broken_job: Job) -> None:

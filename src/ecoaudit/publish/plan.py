@@ -99,21 +99,35 @@ def refusal(
 ) -> list[Effect]:
     """Return the effects for input that could not be audited: a failed check, the summary, an error."""
     text = f"### ❌ ecoaudit could not audit this run\n\n{escape(error)}\n"
-    effects: list[Effect] = []
-    if policy.check == "on" and activity.check_sha:
-        effects.append(
-            CreateCheck(
-                name=check_name(project),
-                head_sha=activity.check_sha,
-                conclusion="failure",
-                title="The run could not be audited",
-                summary=text,
-                text="",
-                external_id=_execution(context, "refused"),
-                details_url=context.run_url,
-            )
+    checks = _failed_check(context, activity, "The run could not be audited", text, policy, project)
+    return [*checks, WriteSummary(text=text), Announce(level="error", title="ecoaudit", message=error)]
+
+
+def fault(
+    context: Context, activity: Activity, error: str, *, policy: Policy, project: str | None = None
+) -> list[Effect]:
+    """Return the effect for a fault of the program: a failed check, since a budget that nobody judged is not kept."""
+    text = f"### ❌ ecoaudit could not run\n\n{escape(error)}\n"
+    return _failed_check(context, activity, "ecoaudit could not run", text, policy, project)
+
+
+def _failed_check(
+    context: Context, activity: Activity, title: str, text: str, policy: Policy, project: str | None
+) -> list[Effect]:
+    if policy.check == "off" or not activity.check_sha:
+        return []
+    return [
+        CreateCheck(
+            name=check_name(project),
+            head_sha=activity.check_sha,
+            conclusion="failure",
+            title=title,
+            summary=text,
+            text="",
+            external_id=_execution(context, "refused"),
+            details_url=context.run_url,
         )
-    return [*effects, WriteSummary(text=text), Announce(level="error", title="ecoaudit", message=error)]
+    ]
 
 
 def check_name(project: str | None) -> str:
