@@ -131,6 +131,31 @@ def test_a_log_with_neither_clock_nor_duration_is_placed_on_the_one_stretch_of_w
     assert warned(found, "idle for 300 s at its start")
 
 
+def test_compiling_at_full_power_leaves_a_doubt_about_the_place_that_is_told() -> None:
+    log = telemetry([busy((600.0, 2700.0))], np.arange(0.0, 3601.0))
+    found = audit(telemetry=[log], training=[training(None, None, runtime_s=1800.0, tokens=TOKENS)])
+    (text,) = (t for t in found.quality.warnings if "has no clock" in t)
+    assert 150 <= float(text.split("give or take ")[1].split(" s")[0]) <= 320
+    tight = telemetry([busy((600.0, 2400.0))], np.arange(0.0, 3601.0))
+    found = audit(telemetry=[tight], training=[training(None, None, runtime_s=1800.0, tokens=TOKENS)])
+    assert not warned(found, "give or take")
+
+
+def test_a_pause_at_the_end_is_not_taken_for_the_end() -> None:
+    """Compiling as long as the last evaluation: the stretch up to that pause is as long as the run, by chance."""
+    log = telemetry([busy((500.0, 2200.0), (2320.0, 2350.0))], np.arange(0.0, 3601.0))
+    found = audit(telemetry=[log], training=[training(650.0, 2350.0, tokens=TOKENS)])
+    assert offset(found) == 0.0
+
+
+def test_clocks_that_disagree_without_an_answer_are_a_warning() -> None:
+    """Worked 200 s longer than the log tells, and 600 s earlier: no one move is right."""
+    log = telemetry([busy((500.0, 2500.0))], np.arange(0.0, 4001.0))
+    found = audit(telemetry=[log], training=[training(1300.0, 3100.0, tokens=TOKENS)])
+    assert offset(found) == 0.0
+    assert warned(found, "one of the clocks may be wrong")
+
+
 @pytest.mark.parametrize(
     ("move_s", "text"),
     [

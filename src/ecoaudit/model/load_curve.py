@@ -15,6 +15,9 @@ CONTRAST = 1.5
 GAP_FACTOR = 3.0
 """Between samples further apart than this times the median, an edge lies at the sample, not between the two."""
 MOST_STRETCHES = 100
+MOSTLY = 0.5
+AROUND_S = 300.0
+"""Evaluations and checkpoints are shorter than this: work that goes on within it belongs to the same run."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +77,25 @@ class LoadCurve:
         )
         return energy
 
+    def working_s(self, start_s: float, end_s: float) -> float:
+        """Return for how long of the time between two moments the boards worked, in s."""
+        starts, ends = self.edges
+        return float(np.maximum(0.0, np.minimum(ends, end_s) - np.maximum(starts, start_s)).sum())
+
     def between_edges(self, duration_s: float, within_s: float) -> list[tuple[float, float]]:
-        """Return the stretches (start, end) from a rising to a falling edge that last `duration_s`, give or take."""
+        """Return the stretches (start, end) from a rising to a falling edge that last `duration_s`, give or take.
+
+        Boards mostly work inside a stretch and wait around it: one that ends where they only paused is none.
+        """
         starts, ends = self.edges
         length = ends[np.newaxis, :] - starts[:, np.newaxis]
-        first, last = np.nonzero(np.abs(length - duration_s) <= within_s)
-        return [(float(starts[i]), float(ends[j])) for i, j in zip(first, last, strict=True) if j >= i]
+        first, last = np.nonzero((np.abs(length - duration_s) <= within_s) & (length > 0))
+        return [
+            (start, end)
+            for start, end in zip(starts[first].tolist(), ends[last].tolist(), strict=True)
+            if self.working_s(start, end) >= MOSTLY * (end - start)
+            and self.working_s(start - AROUND_S, start) + self.working_s(end, end + AROUND_S) <= 2.0 * self.interval_s
+        ]
 
 
 def load_curve(found: Sequence[Stream]) -> LoadCurve:

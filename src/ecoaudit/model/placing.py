@@ -19,6 +19,8 @@ MOST_SKEW_S = 900.0
 """Clocks that both know their zone are not further apart, nor is a local one from its zone's whole half-hours."""
 LEAST_SKEW_S = 5.0
 """A step is logged some time after it ends, and power is a mean over a second: less than this is no skew."""
+DOUBT_TOLD = 0.01
+"""A place that could be another by more than this share of the run is told with its doubt."""
 EDGES_SHARE, EDGES_MOST_S = 0.02, 60.0
 """Logged time and working time of one run may differ by this: compiling before, saving after the steps."""
 
@@ -75,6 +77,8 @@ def on_clock(training: TrainingLog, load: LoadCurve, recorded: Span, clocks: Set
 def _without_skew(training: TrainingLog, by_edges: list[float], load: LoadCurve, notes: Notes) -> Placed:
     """Return the log moved by a skew that both edges of power tell alike; unmoved where they agree or differ."""
     least = max(LEAST_SKEW_S, 3.0 * load.interval_s)
+    if not by_edges:
+        _doubt(training, load, notes)
     if any(abs(move) < least for move in by_edges) or not by_edges:
         return Placed(training, 0.0)
     if len(by_edges) > 1:
@@ -84,6 +88,22 @@ def _without_skew(training: TrainingLog, by_edges: list[float], load: LoadCurve,
         )
         return Placed(training, 0.0)
     return _moved(training, by_edges[0], "where power rises and falls as it does", notes)
+
+
+def _doubt(training: TrainingLog, load: LoadCurve, notes: Notes) -> None:
+    """Warn where the GPUs took clearly more energy a little before or after the time that the log tells."""
+    start, end = training.train_start_s, training.train_end_s
+    if start is None or end is None:
+        return
+    moves = np.linspace(-MOST_SKEW_S, MOST_SKEW_S, 2 * PLACES + 1)
+    energy = load.energies(start + moves, end - start)
+    enough = np.flatnonzero(energy >= (1.0 - 0.5 * SAME_ENERGY) * energy.max())
+    nearest = float(moves[enough[np.argmin(np.abs(moves[enough]))]])
+    if energy[PLACES] < (1.0 - SAME_ENERGY) * energy.max():
+        notes.warn(
+            "the GPUs waited for a part of the time that the training log tells and worked at one "
+            f"{told(nearest)} from it: one of the clocks may be wrong; the log's times are taken as they are"
+        )
 
 
 def _moves_by_edges(load: LoadCurve, start: float, end: float, *, local: bool) -> list[float]:
@@ -105,7 +125,7 @@ def _moves_by_edges(load: LoadCurve, start: float, end: float, *, local: bool) -
     for _, move in sorted(found):
         if all(abs(move - other) > within for other in moves):
             moves.append(move)
-    return [move for move in moves if _on_work(load, start, length, [move])]
+    return moves
 
 
 def _on_work(load: LoadCurve, start: float, length: float, moves: list[float]) -> list[float]:
@@ -179,7 +199,9 @@ def by_run_time(load: LoadCurve, job: Span, training: TrainingLog, notes: Notes)
         if len(ended) == 1:
             places, best = ended, ended[0]
             how = "where the GPUs drew most, of several such times the one at whose end the log was last written"
-    notes.warn(f"the training log has no clock: its {runtime:.0f} s are placed {how} ({iso(best)} on)")
+    doubt = _doubt_of_place(load, job, best, runtime)
+    give_or_take = f", give or take {doubt:.0f} s" if doubt > max(2.0 * load.interval_s, DOUBT_TOLD * runtime) else ""
+    notes.warn(f"the training log has no clock: its {runtime:.0f} s are placed {how} ({iso(best)} on{give_or_take})")
     if len(places) > 1:
         notes.warn(
             "the GPUs drew as much elsewhere in the recording: which of these times was this run is not known; their "
@@ -227,6 +249,15 @@ def _busiest(load: LoadCurve, job: Span, runtime_s: float) -> list[float]:
         if all(abs(coarse[i] - other) >= runtime_s for other in found):
             found.append(_refined(load, float(coarse[i]), near, (job.start_s, last), runtime_s))
     return found
+
+
+def _doubt_of_place(load: LoadCurve, job: Span, start: float, runtime_s: float) -> float:
+    """Return how far the stretch could be moved at most without taking less energy worth telling, in s."""
+    reach = min(MOST_SKEW_S, runtime_s)
+    tried = np.linspace(max(job.start_s, start - reach), min(job.end_s - runtime_s, start + reach), 2 * PLACES + 1)
+    energy = load.energies(tried, runtime_s)
+    alike = energy >= (1.0 - DOUBT_TOLD) * float(load.energies(np.array([start]), runtime_s)[0])
+    return float(np.abs(tried[alike] - start).max(initial=0.0))
 
 
 def _places(whole_s: float, length_s: float) -> int:
