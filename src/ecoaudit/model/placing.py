@@ -19,8 +19,8 @@ MOST_SKEW_S = 900.0
 """Clocks that both know their zone are not further apart, nor is a local one from its zone's whole half-hours."""
 LEAST_SKEW_S = 5.0
 """A step is logged some time after it ends, and power is a mean over a second: less than this is no skew."""
-DOUBT_TOLD = 0.01
-"""A place that could be another by more than this share of the run is told with its doubt."""
+SAME_PLACE, DOUBT_TOLD = 0.01, 0.03
+"""Places whose energies differ by less than the one are alike; if they lie further apart than the other, it is told."""
 EDGES_SHARE, EDGES_MOST_S = 0.02, 60.0
 """Logged time and working time of one run may differ by this: compiling before, saving after the steps."""
 
@@ -256,7 +256,7 @@ def _doubt_of_place(load: LoadCurve, job: Span, start: float, runtime_s: float) 
     reach = min(MOST_SKEW_S, runtime_s)
     tried = np.linspace(max(job.start_s, start - reach), min(job.end_s - runtime_s, start + reach), 2 * PLACES + 1)
     energy = load.energies(tried, runtime_s)
-    alike = energy >= (1.0 - DOUBT_TOLD) * float(load.energies(np.array([start]), runtime_s)[0])
+    alike = energy >= (1.0 - SAME_PLACE) * float(load.energies(np.array([start]), runtime_s)[0])
     return float(np.abs(tried[alike] - start).max(initial=0.0))
 
 
