@@ -12,7 +12,7 @@ from ecoaudit.ingest.lines import Account, console_lines, rank_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training import console
 from ecoaudit.ingest.training.phases import Phases
-from ecoaudit.ingest.training.steps import Steps
+from ecoaudit.ingest.training.steps import Steps, whole_batch
 
 FORMAT = FormatInfo(
     format="deepspeed",
@@ -23,19 +23,24 @@ FORMAT = FormatInfo(
     cannot_tell="the time zone, tokens, the loss (timer lines), the number of GPUs",
 )
 
-_STAMP = re.compile(r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3})\]")
+_STAMP = re.compile(r"\[(?:INFO )?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:,\d{3})?)\]")
 _TIMER = re.compile(r"epoch=(\d+)/micro_step=(\d+)/global_step=(\d+),.*?CurrSamplesPerSec=([\d.]+(?:e[-+]?\d+)?)")
-_OLD_TIMER = re.compile(r"\] (\d+)/(\d+), SamplesPerSec=([\d.]+)")
+# Until 2022: epoch and micro-steps in it
+_OLD_TIMER = re.compile(r"\] (\d+)/(\d+), (?:RunningAvgSamplesPerSec=[\d.]+, Curr)?SamplesPerSec=([\d.]+)")
 _PIPELINE = re.compile(r"steps: (\d+) loss: (-?[\d.]+|nan|inf) iter time \(s\): ([\d.]+)(?: samples/sec: ([\d.]+))?")
-_STEP = re.compile(r"\[Rank \d+\] step=(\d+), skipped=(\d+), lr=")
-_START = re.compile(r"/global_step=|, SamplesPerSec=|\bsteps: \d+ loss:")
-_CHAT = re.compile(r"Model Parameters: ([\d.]+) B, Latency: ([\d.]+)s, TFLOPs: ([\d.]+), Samples/sec: ([\d.]+)")
+_STEP = re.compile(r"(?:\[Rank \d+\]|rank:\d+) step=(\d+), skipped=(\d+), lr=")
+_START = re.compile(r"/global_step=|\d, (?:RunningAvg)?SamplesPerSec=|\bsteps: \d+ loss:")
+_CHAT = re.compile(
+    r"Model Parameters: ([\d.]+) B, Latency: ([\d.]+)s, TFLOPs: ([\d.]+), Samples/sec: ([\d.]+)"
+    r"(?:, Time/seq [\d.]+s, Batch Size: (\d{1,9}), (?:Total )?Sequence Length: (\d{1,9}))?"
+)
 _PHASES = re.compile(r"\|E2E latency=([\d.]+)s.*?\|Generate time=([\d.]+)s.*?\|Training time=([\d.]+)s")
-_BATCH = re.compile(r"train_batch_size \.+ (\d+)")
+_BATCH = re.compile(r"\btrain_batch_size(?: \.+|\":) (\d{1,12})\b")
+_ACCUMULATED = re.compile(r"\bgradient_accumulation_steps(?: \.+|\":) (\d{1,6})\b")
 _PROFILER = re.compile(
     r"^(world size|params per gpu|params of model|FLOPS? per GPU[^:]*|samples/second):\s+([\d.]+ ?\w*)"
 )
-_PRECISION = re.compile(r"(bfloat16|fp16)_enabled \.+ True")
+_PRECISION = re.compile(r"\b(bfloat16|float16|fp16)_(?:enabled \.+ True|config \.+ enabled=True)")
 
 
 def sniff(head: Head) -> str | None:
@@ -52,7 +57,9 @@ def sniff(head: Head) -> str | None:
 class _State:
     skipped: int = 0
     overflows: int = 0
-    micro: list[tuple[int, int]] = field(default_factory=list)
+    micro_steps: int | None = None  # of an optimizer step
+    old: list[tuple[int, int, float]] = field(default_factory=list)
+    chat: list[tuple[float, float]] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
     step_lines: list[tuple[int, float]] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
@@ -90,7 +97,8 @@ def _step(text: str, time_s: float, steps: Steps, state: _State) -> bool | None:
         rate = float(match[4])
         if not steps.add(int(match[3]), time_s=time_s, rank=rank):
             return False
-        state.micro.append((int(match[2]), int(match[3])))
+        micro, step = int(match[2]), int(match[3])
+        state.micro_steps = micro // step if step and micro % step == 0 else None
         state.rates.append(rate)
         return True
     if match := _PIPELINE.search(text):
@@ -102,7 +110,8 @@ def _step(text: str, time_s: float, steps: Steps, state: _State) -> bool | None:
         return False
     if match := _OLD_TIMER.search(text):
         state.rates.append(float(match[3]))
-        return steps.add(int(match[1]), time_s=time_s, rank=rank)
+        state.old.append((int(match[1]), values.step_number(match[2]), time_s))
+        return False
     _notice(text, state)
     return None
 
@@ -114,28 +123,44 @@ def _notice(text: str, state: _State) -> None:
         state.overflows += 1
     elif match := _CHAT.search(text):
         state.facts.setdefault("params", f"{match[1]} B")
+        state.chat.append((float(match[2]), float(match[3])))
+        if match[5]:
+            state.facts.setdefault("chat_batch", match[5])
+            state.facts.setdefault("length", match[6])
     elif match := _PHASES.search(text):
         state.stages.append((float(match[1]), float(match[2]), float(match[3])))
     elif match := _PROFILER.search(text):
         state.facts.setdefault(match[1], match[2])
     else:
         console.first_group(_BATCH, text, state.facts, "batch")
+        console.first_group(_ACCUMULATED, text, state.facts, "accumulated")
         console.first_group(_PRECISION, text, state.facts, "precision")
 
 
 def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, state: _State) -> TrainingLog:
+    micro = not len(steps) and len(state.old) > len(state.step_lines)
     if not len(steps):
-        for step, time_s in state.step_lines:
+        for step, time_s in _micro_steps(state.old) if micro else state.step_lines:
             account.records += steps.add(step, time_s=time_s)
     skipped = max(state.skipped, state.overflows)
     if skipped:
         account.warn(f"{skipped} steps were skipped by overflow: their energy counts, they trained nothing")
     batch = values.fact(state.facts.get("batch"))
-    if batch:
-        steps.samples = [s * batch for s in steps.step]
+    if batch is None and "chat_batch" in state.facts and state.micro_steps:
+        batch = float(state.facts["chat_batch"]) * state.micro_steps
+    if batch is None and len(state.rates) == len(steps):
+        batch = whole_batch(state.rates, steps.duration_s, second_error=5e-4)
+    length = values.fact(state.facts.get("length"))
+    part = values.fact(state.facts.get("accumulated")) if micro else 1.0
+    if micro and part != 1:
+        account.warn("the old timer counts micro-steps, not optimizer steps")
+    if batch and part:
+        steps.samples = [s * batch / part for s in steps.step]
+        steps.tokens = [s * length if length else math.nan for s in steps.samples]
         if len(state.rates) == len(steps):
             steps.duration_s = [
-                batch / r if math.isnan(d) and r > 0 else d for d, r in zip(steps.duration_s, state.rates, strict=True)
+                batch / part / r if math.isnan(d) and r > 0 else d
+                for d, r in zip(steps.duration_s, state.rates, strict=True)
             ]
     if state.stages:
         total, generate, train = (sum(column) for column in zip(*state.stages, strict=True))
@@ -157,9 +182,25 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
         clock=clock,
         params=values.fact(params),
         global_batch_size=values.whole(batch),
+        sequence_length=values.whole(length),
+        tokens_per_sample=length,
         world_size=values.whole(values.fact(world)),
-        precision={"bfloat16": "bf16", "fp16": "fp16"}.get(state.facts.get("precision", "")),
+        precision={"bfloat16": "bf16", "float16": "fp16", "fp16": "fp16"}.get(state.facts.get("precision", "")),
+        tflops_per_gpu=console.steady([tflops for _, tflops in state.chat]),
+        flops_kind="hardware" if state.chat else None,
         throughput_samples_per_s=console.steady(state.rates),
         phases=state.phases.localised(options),
         **known,
     )
+
+
+def _micro_steps(lines: list[tuple[int, int, float]]) -> list[tuple[int, float]]:
+    """Return the old timer's lines as steps that run on from epoch to epoch."""
+    out: list[tuple[int, float]] = []
+    before, last = 0, (0, 0)
+    for epoch, step, time_s in lines:
+        if epoch > last[0] and step < last[1]:
+            before += last[1]
+        out.append((before + step, time_s))
+        last = (epoch, step)
+    return out

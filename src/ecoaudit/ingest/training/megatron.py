@@ -13,7 +13,7 @@ from ecoaudit.ingest.lines import Account, console_lines, rank_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training.megatron_arguments import Arguments
 from ecoaudit.ingest.training.megatron_phases import MegatronPhases
-from ecoaudit.ingest.training.steps import Steps
+from ecoaudit.ingest.training.steps import Steps, whole_batch
 
 FORMAT = FormatInfo(
     format="megatron",
@@ -55,6 +55,7 @@ class _State:
     tflops: list[float] = field(default_factory=list)
     mfu: list[float] = field(default_factory=list)
     batch: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
     length: float = math.nan
     tgs: list[tuple[float, float]] = field(default_factory=list)
     rounded_tokens: bool = False
@@ -176,6 +177,8 @@ def _collect(fields: dict[str, str], duration: float, state: _State) -> None:
             state.hardware_flops = True
             if name == "approx flops per gpu":
                 state.framework = "GPT-NeoX"
+        elif name == "samples/sec":
+            state.rates.append(_value(fields, name))
         elif name == "mfu":
             state.mfu.append(values.split_unit(fields[name])[0] / 100.0)
         elif name == "global batch size":
@@ -194,6 +197,8 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
     arguments = state.arguments
     length = state.length if not math.isnan(state.length) else arguments.number("seq_length")
     batch = state.batch[-1] if state.batch else arguments.number("global_batch_size", "train_batch_size")
+    if batch is None and len(state.rates) == len(steps):
+        batch = whole_batch(state.rates, steps.duration_s, second_error=5e-5)
     if batch and np.isnan(np.array(steps.samples)).all() and state.framework == "GPT-NeoX":
         steps.samples = [step * batch for step in steps.step]
     exact = length is not None and not np.isnan(np.array(steps.samples)).any()

@@ -102,7 +102,7 @@ class Steps:
             return max(r for _, r in known)
         (s0, r0), (s1, r1) = min(known), max(known)
         rate = (r1 - r0) / (s1 - s0) if s1 > s0 else r1 / s1
-        return r1 - r0 + rate * self.interval
+        return float(round(r1 - r0 + rate * self.interval))
 
     def runtime(self) -> float | None:
         """Return the time that the logged steps took together, each line standing for the steps since the last."""
@@ -195,3 +195,21 @@ def training_window(series: StepSeries, first_line: int, job_start_s: float | No
     if job_start_s is not None:
         start = max(start, min(job_start_s, first))
     return {"train_start_s": start, "train_end_s": float(known.max())}
+
+
+def whole_batch(rates: list[float], seconds: list[float], *, second_error: float) -> int | None:
+    """Return the samples of a step: samples/s x s, where what three decimals leave open holds one whole number.
+
+    None unless all lines agree; `second_error` is half the last digit of the seconds.
+    """
+    found: set[int] = set()
+    for rate, time_s in zip(rates, seconds, strict=True):
+        if not (rate > 0 and time_s > 0 and math.isfinite(rate * time_s)):
+            continue
+        slack = 5e-4 * time_s + second_error * rate
+        if slack < 0.25:
+            samples = rate * time_s
+            if abs(samples - round(samples)) > slack or round(samples) < 1:
+                return None
+            found.add(round(samples))
+    return found.pop() if len(found) == 1 else None
