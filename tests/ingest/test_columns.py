@@ -90,8 +90,8 @@ def same(a: object, b: object) -> bool:
     return a == b or (isinstance(a, float) and isinstance(b, float) and math.isnan(a) and math.isnan(b))
 
 
-def by_line(block: bytes, number: int, _: object, account: Account) -> list[Any]:
-    return ecoaudit_lines._line_by_line(block.removesuffix(b"\n"), number, account)
+def by_line(block: bytes, number: int, _: object, account: Account) -> tuple[list[Any], int]:
+    return ecoaudit_lines._line_by_line(block.removesuffix(b"\n"), number, account), block.count(b"\n")
 
 
 def read_or_refuse(path: Path) -> tuple[list[Telemetry], str | None]:

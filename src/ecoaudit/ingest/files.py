@@ -4,6 +4,7 @@ import bz2
 import codecs
 import importlib
 import lzma
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,10 @@ from ecoaudit.errors import EcoauditError
 
 HEAD_BYTES = 64 * 1024
 _READ_BYTES = 256 * 1024
+_PACKED_READ_BYTES = 64 * 1024
+"""Of a compressed file less is read at once, so that what it becomes stays in the processor's cache."""
+_PACKED = 8
+"""How much smaller telemetry is when it is compressed (3 to 10 times, by how noisy its last digits are)."""
 
 _DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
@@ -66,6 +71,18 @@ class LogFile:
     def is_url(self) -> bool:
         return "://" in self.path
 
+    def plain_bytes(self) -> int:
+        """Return about how many bytes the file holds after decompression, 0 for a URL; only a guess to plan with."""
+        if self.is_url:
+            return 0
+        try:
+            with Path(self.path).open("rb") as raw:
+                start = raw.read(8)
+                size = os.fstat(raw.fileno()).st_size
+        except OSError:
+            return 0
+        return size * (_PACKED if any(start.startswith(magic) for magic, _ in _MAGIC) else 1)
+
     def blocks(self) -> Iterator[bytes]:
         """Yield the content, decompressed; a compressed stream that was cut ends early with a warning.
 
@@ -73,7 +90,7 @@ class LogFile:
         """
         try:
             with _open_url(self.path) if self.is_url else Path(self.path).open("rb") as raw:
-                start = raw.read(_READ_BYTES)
+                start = raw.read(_PACKED_READ_BYTES)
                 factory = next((make for magic, make in _MAGIC if start.startswith(magic)), None)
                 if factory is None:
                     while start:
@@ -97,13 +114,13 @@ class LogFile:
             if out:
                 yield out
             if current.eof:
-                data = rest or raw.read(_READ_BYTES)
+                data = rest or raw.read(_PACKED_READ_BYTES)
                 if data.strip(b"\0"):
                     current = factory()
                 else:
                     return
             else:
-                data = raw.read(_READ_BYTES)
+                data = raw.read(_PACKED_READ_BYTES)
         self._warn("the compressed stream is cut; read up to there")
 
     def _warn(self, problem: str) -> None:

@@ -189,15 +189,16 @@ class _Pieces:
             whole: FloatArray = amount.sum(axis=1, keepdims=True)
             return whole[:, self._cut]
         at = self._at
-        before = np.cumsum(amount, axis=1)
         part = amount[:, at] * self._share
         if line is not None and along is not None:
             start, end = line[:, at], line[:, at + 1]
             linear = along[:, at] & (self._span > 0)
             slope = np.divide(end - start, self._span, out=np.zeros_like(part), where=linear)
             part = np.where(linear, start * self._offset + 0.5 * slope * self._offset**2, part)
-        part += np.where(at > 0, before[:, np.maximum(at - 1, 0)], 0.0)
-        found: FloatArray = np.diff(part, axis=1, prepend=0.0, append=before[:, -1:])
+        # Whole intervals between the cut ones; where two edges cut the same one, there are none.
+        sums = np.add.reduceat(amount, np.concatenate(([0], at)), axis=1)
+        sums[:, :-1] *= np.diff(at, prepend=0) > 0
+        found: FloatArray = sums + np.diff(part, axis=1, prepend=0.0, append=0.0)
         return found[:, self._cut]
 
 

@@ -41,8 +41,9 @@ BoolArray = NDArray[np.bool_]
 class Columns:
     """Consecutive samples, n of them.
 
-    `metrics` have shape (n, gpus), a board's values side by side in memory, or hold None where the lines say null, and lack the keys that the lines lack.
-    `zones`, the RAPL counters, and `node_w` have shape (n,). `has_node_w` says which lines have `node_w`; both are None
+    `metrics` have shape (n, gpus), a board's values side by side in memory, or hold None where the lines say null, and
+    lack the keys that the lines lack. `zones`, the RAPL counters, and `node_w` have shape (n,). `has_node_w` says which
+    lines have `node_w`; both are None
     where no line does.
     """
 
@@ -84,8 +85,9 @@ def columns(block: bytes, shapes: Shapes) -> tuple[list[tuple[IntArray, Columns]
     if not block.isascii():
         alien = np.flatnonzero(data >= _FILLED)
         data = np.where(data >= _FILLED, np.uint8(_ALIEN), data)
-    digit = (data - np.uint8(48)) < 10
-    place = np.flatnonzero(~digit)
+    other = (data - np.uint8(48)) > 9
+    digit = ~other
+    place = np.flatnonzero(other)
     coded = data.copy()
     coded[1:] |= digit[:-1].view(np.uint8) * np.uint8(_FILLED)
     skeleton = coded.take(place[1:])
@@ -98,7 +100,7 @@ def columns(block: bytes, shapes: Shapes) -> tuple[list[tuple[IntArray, Columns]
         if shape.fixed:
             rows = np.flatnonzero(kind == number)
             kind[rows[_altered(data, place, first[rows], shape)]] = -1
-    for doubtful in (alien, _leading_zeros(data, digit)):
+    for doubtful in (alien, _leading_zeros(data, digit, other)):
         kind[np.searchsorted(line_ends, doubtful)] = -1
     found: list[tuple[IntArray, Columns]] = []
     plan_of = np.array([shape.plan for shape in shapes.shapes] + [-1], dtype=np.int64)[kind]
@@ -125,7 +127,7 @@ def _kinds(
     if doubtful.any():
         parts = [known[k] if k >= 0 else bytes(n) for k, n in zip(kind.tolist(), lengths.tolist(), strict=True)]
     else:
-        parts = [known[k] for k in kind.tolist()]
+        parts = list(map(known.__getitem__, kind.tolist()))
     wrong = skeleton != np.frombuffer(b"".join(parts), np.uint8)
     if not wrong.any():
         return kind
@@ -137,11 +139,11 @@ def _kinds(
     return kind
 
 
-def _leading_zeros(data: _Bytes, digit: BoolArray) -> IntArray:
+def _leading_zeros(data: _Bytes, digit: BoolArray, other: BoolArray) -> IntArray:
     """Return the positions of zeros in front of another digit, as JSON forbids them."""
     zero = data[1:-1] == 48
     zero &= digit[2:]
-    zero &= ~digit[:-2]
+    zero &= other[:-2]
     zero &= data[:-2] != 46
     return np.flatnonzero(zero) + 1 if zero.any() else np.empty(0, dtype=np.int64)
 
@@ -248,7 +250,7 @@ def _columns(values: FloatArray, plan: Plan) -> Columns:
     def several(columns: tuple[int, ...] | None) -> FloatArray | None:
         if columns is None:
             return None
-        if columns and columns == tuple(range(columns[0], columns[0] + len(columns))):
+        if columns and -1 not in columns:  # wanted numbers are counted in the order of the metrics
             return values[columns[0] : columns[0] + len(columns)].T
         picked = values[list(columns)]
         picked[np.array(columns, dtype=np.int64) < 0] = np.nan

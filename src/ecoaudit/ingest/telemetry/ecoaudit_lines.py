@@ -82,6 +82,7 @@ _MOSTLY = 0.25
 def records(file: LogFile, account: Account) -> Iterator[list[Line | Columns]]:
     """Yield what the lines hold block by block; bad lines are counted in `account`, whole ones around them kept."""
     shapes = Shapes(_sample)
+    _keep_freed_memory()
     for block in file.line_blocks():
         start = 0
         while start < len(block):
@@ -91,11 +92,23 @@ def records(file: LogFile, account: Account) -> Iterator[list[Line | Columns]]:
             start = end
 
 
+def _keep_freed_memory() -> None:
+    """Let the allocator keep the memory of one block's arrays for those of the next.
+
+    The GNU C library gives freed memory back and asks for it anew, page by page, at every block; with the kernel's work
+    that takes longer than the reading. To free one large piece, never written to, raises its thresholds (mallopt(3),
+    M_MMAP_THRESHOLD and M_TRIM_THRESHOLD). Elsewhere this does nothing.
+    """
+    np.empty(_BLOCK_BYTES * 64, dtype=np.uint8)
+
+
 def _decoded(block: bytes, shapes: Shapes, account: Account) -> list[Line | Columns]:
     number = account.lines
-    lines = block.count(b"\n") + (0 if block.endswith(b"\n") else 1)
-    out = _by_columns(block, number, shapes, account) if block.endswith(b"\n") else None
-    if out is None:
+    whole = _by_columns(block, number, shapes, account) if block.endswith(b"\n") else None
+    if whole is not None:
+        out, lines = whole
+    else:
+        lines = block.count(b"\n") + (0 if block.endswith(b"\n") else 1)
         try:
             out = _DECODER.decode_lines(block)
         except _UNDECODABLE:
@@ -115,8 +128,11 @@ def _sample(line: bytes) -> Sample | None:
     return record if isinstance(record, Sample) else None
 
 
-def _by_columns(block: bytes, number: int, shapes: Shapes, account: Account) -> list[Line | Columns] | None:
-    """Return samples as columns and what stands between them; None where too little of the block can be read so."""
+def _by_columns(block: bytes, number: int, shapes: Shapes, account: Account) -> tuple[list[Line | Columns], int] | None:
+    """Return samples as columns and what stands between them, and the lines' count.
+
+    None where too little of the block can be read so.
+    """
     found, left, ends = columns(block, shapes)
     rows, samples, other = joined(found)
     left = sorted([*left, *other])
@@ -133,7 +149,7 @@ def _by_columns(block: bytes, number: int, shapes: Shapes, account: Account) -> 
         out += between
     if done < len(samples):
         out.append(samples.rows(done, len(samples)))
-    return out
+    return out, len(ends)
 
 
 def _line_by_line(block: bytes, number: int, account: Account) -> list[Line | Columns]:

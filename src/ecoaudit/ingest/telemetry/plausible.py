@@ -17,6 +17,8 @@ def board_power(power_w: FloatArray, account: Account) -> FloatArray:
     A board cannot draw less than 0 W, nor infinitely much; drivers report such values when a query fails. They are
     counted in the warnings of `account`. Meters of nodes are not judged here: they read as logged.
     """
+    if power_w.size and power_w.min() >= 0.0 and power_w.max() <= USUAL_W:
+        return power_w
     negative = np.less(power_w, 0.0)
     beyond = np.greater(power_w, MOST_W)
     if negative.any():
@@ -38,7 +40,7 @@ def warn_of_holes(power_w: FloatArray, account: Account, energy_j: FloatArray | 
     `energy_j` has the shape of `power_w`. A log without any power is no log with holes.
     """
     missing = np.isnan(power_w)
-    if energy_j is not None:
+    if energy_j is not None and missing.any():
         missing &= np.isnan(energy_j)
     if missing.any() and not missing.all():
         account.warn(f"{int(missing.sum())} of {power_w.size} power readings are missing")

@@ -1,0 +1,217 @@
+"""The recordings in a file of `ecoaudit.telemetry/1`, one a header, block by block as they are read."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+from ecoaudit.errors import EcoauditError
+from ecoaudit.ingest.files import LogFile
+from ecoaudit.ingest.lines import Account
+from ecoaudit.ingest.records import Event, FloatArray, GpuInfo
+from ecoaudit.ingest.telemetry.columns import Columns
+from ecoaudit.ingest.telemetry.ecoaudit_lines import SCHEMA, Footer, Gpu, Header, Line, Sample, records
+from ecoaudit.ingest.telemetry.ecoaudit_lines import Event as EventLine
+from ecoaudit.ingest.telemetry.shapes import METRICS
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Consecutive samples of one recording, n of them, with what did not change restated.
+
+    `metrics` have shape (n, gpus), `node_w` and the RAPL counters in `zones` (n,); None where nothing was read.
+    """
+
+    wall: FloatArray
+    mono: FloatArray
+    metrics: dict[str, FloatArray | None]
+    zones: dict[str, FloatArray]
+    node_w: FloatArray | None
+
+    def __len__(self) -> int:
+        return len(self.wall)
+
+
+@dataclass
+class Recording:
+    """What follows one header, as far as it was read: how many samples, and the latest values."""
+
+    header: Header
+    rows: int = 0
+    last: dict[str, FloatArray] = field(default_factory=dict)
+    last_node_w: float = math.nan
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Host and GPUs: recordings of one file that agree in them are one."""
+        return (self.header.host, tuple((g.uuid or g.index) for g in self.header.gpus))
+
+    def restated(self, samples: Columns) -> Rows:
+        """Return samples whose arrays have an entry a GPU; an absent key repeats the value before it."""
+        count = len(samples)
+        metrics: dict[str, FloatArray | None] = {}
+        for name in METRICS:
+            values = samples.metrics.get(name)
+            if values is not None:
+                self.last[name] = values[-1].copy()
+            elif name in samples.metrics:
+                self.last.pop(name, None)
+            elif name in self.last:
+                values = np.tile(self.last[name], (count, 1))
+            metrics[name] = values
+        self.rows += count
+        return Rows(samples.wall, samples.mono, metrics, samples.zones, self._node_w(samples))
+
+    def _node_w(self, samples: Columns) -> FloatArray | None:
+        count = len(samples)
+        if samples.node_w is None or samples.has_node_w is None:
+            return None if math.isnan(self.last_node_w) else np.full(count, self.last_node_w)
+        latest = np.maximum.accumulate(np.where(samples.has_node_w, np.arange(count), -1))
+        out: FloatArray = np.where(latest < 0, self.last_node_w, samples.node_w[latest])
+        self.last_node_w = float(out[-1])
+        return out
+
+
+Part = Rows | EventLine | None
+"""What comes next of a recording; None for its header."""
+
+
+def recordings(file: LogFile, account: Account) -> Iterator[tuple[Recording, Part]]:
+    """Yield what a file holds in its order; bad lines and what is odd are counted in `account`.
+
+    Raises `EcoauditError` at the end when no line is whole.
+    """
+    current: Recording | None = None
+    for block in records(file, account):
+        for record in _samples_joined(block):
+            if isinstance(record, Header):
+                if record.schema != SCHEMA:
+                    account.warn(f"the file names the schema {record.schema!r}; read as {SCHEMA}")
+                current = Recording(record)
+                yield current, None
+            elif isinstance(record, EventLine):
+                if current is not None:
+                    yield current, record
+            elif isinstance(record, Footer):
+                if record.missed and current is not None:
+                    account.warn(f"the recorder missed {record.missed} ticks")
+            else:
+                if current is None:
+                    current = _without_header(record, account)
+                    yield current, None
+                fitting = _fitting(record, current, account)
+                if fitting is not None:
+                    yield current, current.restated(fitting)
+    if current is None:
+        raise EcoauditError(f"no header and no sample among {account.lines} lines", where=file.path)
+
+
+def _samples_joined(block: list[Line | Columns]) -> Iterator[Header | EventLine | Footer | Columns | list[Sample]]:
+    """Yield a block's records, samples that stand side by side as one list."""
+    pending: list[Sample] = []
+    for record in block:
+        if isinstance(record, Sample):
+            pending.append(record)
+            continue
+        if pending:
+            yield pending
+            pending = []
+        yield record
+    if pending:
+        yield pending
+
+
+def _without_header(samples: Columns | list[Sample], account: Account) -> Recording:
+    if isinstance(samples, Columns):
+        gpus = max(samples.widths(), default=0)
+    else:
+        gpus = next((len(v) for v in (samples[0].power_w, samples[0].energy_j, samples[0].util) if v), 0)
+    account.warn("the header is missing; GPUs are known by position only")
+    return Recording(Header(schema=SCHEMA, gpus=[Gpu(index=i) for i in range(gpus)]))
+
+
+def _fitting(samples: Columns | list[Sample], recording: Recording, account: Account) -> Columns | None:
+    """Return samples with an entry a GPU as columns; the others are bad lines. None where none is left."""
+    gpus = len(recording.header.gpus)
+    fitting: list[Sample] = []
+    if isinstance(samples, Columns):
+        if samples.widths() <= {gpus}:
+            return samples
+        bad = samples.wall.tolist()
+    else:
+        fitting = [s for s in samples if _fits(s, gpus)]
+        bad = [s.t for s in samples if not _fits(s, gpus)] if len(fitting) < len(samples) else []
+    account.records -= len(bad)
+    for t in bad:
+        account.bad(0, f"sample at t={t}", f"an array that has not {gpus} entries, one a GPU")
+    return _as_columns(fitting, recording) if fitting else None
+
+
+def _fits(sample: Sample, gpus: int) -> bool:
+    return math.isfinite(sample.t) and all(
+        not isinstance(value, list) or len(value) == gpus
+        for value in (sample.power_w, sample.power_instant_w, sample.energy_j, sample.util)
+    )
+
+
+def _as_columns(samples: list[Sample], recording: Recording) -> Columns:
+    """Return decoded samples as columns, absent keys filled from before."""
+    gpus = len(recording.header.gpus)
+    metrics: dict[str, FloatArray | None] = {}
+    for name in METRICS:
+        rows = [getattr(s, name) for s in samples]
+        last: Any = recording.last.get(name)
+        for i, row in enumerate(rows):
+            if row is msgspec.UNSET:
+                rows[i] = last
+            else:
+                last = row
+        blank = [None] * gpus
+        filled = [blank if row is None else row for row in rows]
+        metrics[name] = _read(filled).reshape(len(rows), gpus)
+    zones = sorted({zone for s in samples if isinstance(s.rapl_j, dict) for zone in s.rapl_j})
+    counters = [s.rapl_j if isinstance(s.rapl_j, dict) else {} for s in samples]
+    return Columns(
+        wall=np.array([s.t for s in samples], dtype=np.float64),
+        mono=_read([s.m for s in samples]),
+        metrics=metrics,
+        zones={zone: _read([row.get(zone) for row in counters]) for zone in zones},
+        node_w=_read([None if s.node_w is msgspec.UNSET else s.node_w for s in samples]),
+        has_node_w=np.array([s.node_w is not msgspec.UNSET for s in samples]),
+    )
+
+
+def _read(values: list[Any]) -> FloatArray:
+    """Return decoded numbers, None as NaN; so are numbers too large for a float, which no device reads."""
+    array = np.array(values, dtype=np.float64)
+    array[np.isinf(array)] = np.nan
+    return array
+
+
+def warn_of_no_gpu(recording: Recording, account: Account) -> None:
+    """Warn of a recording without GPUs, with the reason that its header states."""
+    if recording.header.reason and not recording.header.gpus:
+        account.warn(f"no GPU was recorded: {recording.header.reason}")
+
+
+def power_field(sources: list[str]) -> Literal["average", "instant", "unspecified"]:
+    """Return which of NVML's power fields a recorder read."""
+    if "nvml.power.average" in sources:
+        return "average"
+    return "instant" if "nvml.power.instant" in sources else "unspecified"
+
+
+def moved(event: EventLine, to_s: float) -> Event:
+    """Return an event at the time `to_s`."""
+    attributes = {k: v if isinstance(v, str | int | float) else str(v) for k, v in event.attributes.items()}
+    if event.tokens is not None:
+        attributes["tokens"] = event.tokens
+    return Event(to_s, event.name, event.value, attributes)
+
+
+def boards(header: Header) -> tuple[GpuInfo, ...]:
+    """Return the GPUs as the header describes them."""
+    return tuple(GpuInfo(g.index, g.uuid, g.name, g.power_limit_w, g.memory_mib, g.mig) for g in header.gpus)
