@@ -86,7 +86,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("meters.ipmi", (b"Watts",)),
     Entry("meters.redfish", (b"PowerConsumedWatts", b"PowerWatts", b"MetricValues")),
     Entry("telemetry.nvidia_smi_csv", (b"power", b"util", b" W", b"Power", b"Util")),
-    Entry("meters.watts_csv", (b"att", b"ower", b"W", b"w,", b"GPU", b"gpu")),
+    Entry("meters.watts_csv", (b"att", b"ower", b"W", b"w,", b"P-", b"GPU", b"gpu")),
 )
 
 

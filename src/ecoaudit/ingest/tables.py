@@ -27,6 +27,11 @@ def rows(lines: Iterable[tuple[int, str]], delimiter: str = ",") -> Iterator[tup
         yield alone, _split(part.replace('"', ""), delimiter), part
 
 
+def cells_of(text: str, delimiter: str = ",") -> list[str]:
+    """Return the cells of one row, stripped."""
+    return _split(text if text.count('"') % 2 == 0 else text.replace('"', ""), delimiter)
+
+
 def _split(text: str, delimiter: str) -> list[str]:
     """Return the cells of one row."""
     if '"' not in text:
@@ -40,3 +45,16 @@ def _split(text: str, delimiter: str) -> list[str]:
 def delimiter_of(header: str) -> str:
     """Return the delimiter of a header line: the most frequent of tab, semicolon and comma."""
     return max(",;\t", key=header.count)
+
+
+def decimal(text: str, delimiter: str) -> str:
+    """Return a number's cell with a decimal point; a decimal comma can stand where commas part no cells.
+
+    A point before the comma marks thousands then (`1.234,5`).
+    """
+    if delimiter == "," or "," not in text:
+        return text
+    head, _, tail = text.rpartition(",")
+    if delimiter != ";" and len(tail.rstrip(" WwKk")) == 3:
+        return text  # thousands, as nvidia-smi's own tables have them
+    return f"{head.replace('.', '').replace(',', '')}.{tail}"

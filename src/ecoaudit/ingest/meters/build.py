@@ -20,7 +20,7 @@ def meter(
     options: ReadOptions,
     *,
     label: str,
-    naive: bool,
+    clock: Clock,
 ) -> MeterLog:
     """Return readings `(time, watts)` sorted stably. Raises `EcoauditError` when there is none, or none with a time."""
     if not readings:
@@ -34,8 +34,7 @@ def meter(
         )
     account.bad_lines += len(readings) - len(stamped)
     time, power = (np.array(column, dtype=np.float64) for column in zip(*stamped, strict=True))
-    clock: Clock = "utc"
-    if naive:
+    if clock == "naive":
         time, clock = in_utc(time, options.zone, account)
     order = np.argsort(time, kind="stable")
     side = declared_side(None, file.path, options, account)

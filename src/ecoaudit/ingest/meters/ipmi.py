@@ -76,7 +76,7 @@ def read(file: LogFile, options: ReadOptions) -> list[MeterLog]:
         naive |= block.time is not None and block.time[1]
         readings.append((block.time[0] if block.time else math.nan, block.watts))
     label = PurePath(file.path).stem
-    return [meter(file, FORMAT.format, account, readings, options, label=label, naive=naive)]
+    return [meter(file, FORMAT.format, account, readings, options, label=label, clock="naive" if naive else "utc")]
 
 
 def _time(text: str) -> tuple[float, bool] | None:

@@ -58,7 +58,7 @@ def read(file: LogFile, options: ReadOptions) -> list[MeterLog]:
                     account.bad(0, stamp, str(error))
             readings.append((time_s, watts))
     label = PurePath(file.path).stem
-    return [meter(file, FORMAT.format, account, readings, options, label=label, naive=naive)]
+    return [meter(file, FORMAT.format, account, readings, options, label=label, clock="naive" if naive else "utc")]
 
 
 def _readings(node: dict[str, Any], outer: str | None) -> list[tuple[float, str | None]]:

@@ -74,6 +74,8 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
         raise _unreadable(file, layout)
     if all(key is None for key in readings.gpu):
         _by_turns(readings, account)
+    if layout and layout.readings[0] == "chip":
+        account.warn("the power is the GPU chip's alone: the board's memory and losses are not in it")
     field = _power_field(layout)
     return [telemetry(file, FORMAT.format, account, readings, options, clock=stamps.clock(account), power_field=field)]
 

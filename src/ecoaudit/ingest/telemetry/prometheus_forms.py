@@ -1,6 +1,5 @@
 """The forms in which series of Prometheus are kept: query answers, exports, `promtool` text and Grafana's CSV."""
 
-import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -88,7 +87,7 @@ def is_promtool(text: str) -> bool:
 
 def grafana_columns(header: str) -> list[tuple[str | None, dict[str, str]]] | None:
     """Return name and labels of each column behind the time in a Grafana panel's CSV; None for another header."""
-    cells = next(csv.reader([header]), [])
+    cells = tables.cells_of(header)
     named = [labels_of(cell) for cell in cells[1:]]
     if len(cells) < 2 or cells[0].strip().lower() != "time" or not any(named):
         return None

@@ -26,6 +26,7 @@ _NAMES: dict[str, frozenset[str]] = {
         "average": "power_draw_average",
         "instant": "power_draw_instant",
         "power": "power_draw gpu_power_draw gpu_power board_power_draw board_power power power_usage gpu_power_usage",
+        "chip": "gpu_chip_power_draw gpu_only_power_draw",
         "limit": "enforced_power_limit power_limit",
         "util": "utilization_gpu gpu_util utilization util gpu_utilization util_gpu gpu_load",
         "memory": "memory_total mem_total",
@@ -39,6 +40,7 @@ POWER_COLUMNS: tuple[tuple[str, PowerField], ...] = (
     ("average", "average"),
     ("power", "unspecified"),
     ("instant", "instant"),
+    ("chip", "unspecified"),
 )
 
 
@@ -57,7 +59,7 @@ class Layout:
     @property
     def readings(self) -> tuple[str, ...]:
         """The columns of power and utilisation."""
-        return tuple(n for n in ("average", "power", "instant", "util") if n in self.columns)
+        return tuple(n for n in (*(name for name, _ in POWER_COLUMNS), "util") if n in self.columns)
 
     @property
     def described(self) -> bool:
@@ -94,8 +96,7 @@ class Layout:
 
     def _number(self, cells: list[str], name: str) -> str:
         # A script that splits the output of two GPUs at commas leaves the second's first cell in the first's last.
-        text = cells[self.columns[name]].partition("\n")[0]
-        return text.replace(",", ".") if self.delimiter == ";" else text
+        return tables.decimal(cells[self.columns[name]].partition("\n")[0], self.delimiter)
 
     def identity(self, cells: list[str]) -> Hashable:
         """Return what tells a GPU from the others: UUID, index or bus; None where the row does not say."""
@@ -155,12 +156,12 @@ def by_header(text: str) -> Layout | None:
                 continue
             columns[field] = position
             units[field] = unit[1].lower() if unit else suffix[1] if suffix else ""
-            board |= field == "power" and _BOARD.search(bare) is not None
+            board |= field in ("power", "chip") and _BOARD.search(bare) is not None
             if field == "time" and full.endswith("_ms"):
                 units[field] = "ms"
     if "clock" in columns and cells[columns["time"]].lower() != "date":
         del columns["clock"]
-    if not {"average", "power", "instant", "util"} & set(columns):
+    if not {*(name for name, _ in POWER_COLUMNS), "util"} & set(columns):
         return None
     native = any(re.match(r"(power\.draw|utilization\.gpu)", c, re.IGNORECASE) for c in cells)
     return Layout(columns, units, len(cells), delimiter, native=native, board=board)
