@@ -30,7 +30,7 @@ EXPECTED: dict[str, tuple[int, int, int | None, int | None, float | None, float 
     "ipmi/freeipmi.txt": (3, 0, None, None, None, None, None),
     "lightning_csv/metrics.csv": (6, 0, 49, 199, None, None, None),
     "litgpt/console.log": (3, 0, 1, 3, None, None, None),
-    "litgpt/metrics.csv": (3, 0, 1, 3, 24576, None, None),
+    "litgpt/metrics.csv": (3, 0, 1, 3, 24576, None, 8),
     "litgpt/old.log": (6, 0, 1, 3, None, None, None),
     "llama_factory/trainer_log.jsonl": (5, 1, 5, 20, 163840, None, None),
     "llmc/main.log": (2, 0, 1, 2, None, None, None),
@@ -77,6 +77,7 @@ EXPECTED: dict[str, tuple[int, int, int | None, int | None, float | None, float 
     "wandb/wandb-summary.json": (1, 0, None, 90, None, None, None),
     "wandb_run/run-abc.wandb": (13, 0, 10, 60, 491520, None, 1),
     "watts_csv/gpus.csv": (4, 1, None, None, None, None, 2),
+    "watts_csv/hioki.csv": (3, 3, None, None, None, None, None),
     "watts_csv/pdu.csv": (3, 1, None, None, None, None, None),
     "zeus/log.csv": (3, 1, None, None, None, None, 2),
 }
