@@ -2,31 +2,48 @@
 
 import math
 import re
+from typing import Any
 
 from ecoaudit.ingest import tables, values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, rank_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training import console
+from ecoaudit.ingest.training.clocks import PrefixClock
+from ecoaudit.ingest.training.phases import model_facts, notice_model
+from ecoaudit.ingest.training.settings import facts
+from ecoaudit.ingest.training.settings import notice as settings_of_line
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
     format="litgpt",
     kind="training",
     title="litgpt console and metrics.csv",
-    reads="iterations, optimizer steps, loss, time an iteration; from the CSV tokens and throughput",
+    reads=(
+        "iterations, optimizer steps, loss, time an iteration, tokens and training time of the closing lines, batch, "
+        "precision, sequence of the hyperparameters; from the CSV tokens, elapsed time and GPUs"
+    ),
     seen="2023 to 2025: `iter N step M: loss`, `Epoch E | iter N step M | loss train:`, CSV with total_tokens",
-    cannot_tell="the wall clock, the number of GPUs; the closing Tokens/sec of some versions is wrong and not read",
+    cannot_tell=(
+        "the wall clock, hence the place of evaluations; from the console the number of GPUs; the closing Tok/sec of "
+        "some versions is wrong and not read"
+    ),
 )
 
 _NEW = re.compile(
-    r"Epoch (\d+) ?\| iter (\d+) step (\d+) ?\| loss train: (-?[\d.]+|nan|inf),"
-    r".*?iter time: ([\d.]+) ?ms( \((?:step|optimizer\.step)\))?"
+    r"Ep(?:och)? (\d+) ?\| iter +(\d+) (?:\| )?st[eE]p (\d+)(?: ?\||:) loss train(?: \(curr\))?: +(-?[\d.]+|nan|inf),?"
+    r".*?iter time: +([\d.]+) ?ms( \((?:opt\.|optimizer\.)?step\))?"
 )
-_OLD = re.compile(r"\biter (\d+) step (\d+): loss (-?[\d.]+|nan|inf), iter time: ([\d.]+) ?ms( \(optimizer\.step\))?")
+_OLD = re.compile(
+    r"\biter (\d+) (?:\| )?step (\d+): loss (?:train )?(-?[\d.]+|nan|inf),.*?iter time: ([\d.]+) ?ms"
+    r"( \(optimizer\.step\))?"
+)
 _WHOLE = re.compile(f"{_NEW.pattern}|{_OLD.pattern}")
-_START = re.compile(r"\biter \d+ step \d+(?::| ?\|) loss")
+_START = re.compile(r"\biter +\d+ (?:\| )?st[eE]p \d+(?::| ?\|) loss")
 _PARAMETERS = re.compile(r"[Tt]otal parameters: (\d[\d,]{0,20})\b|trainable parameters: (\d[\d,]{0,20})\b")
+_TOTAL_TOKENS = re.compile(r"\bTotal tokens\s*: (\d[\d,]{0,20})\b")
+_TRAINING_TIME = re.compile(r"\bTraining [Tt]ime\s*: ([\d.]{1,15}) ?s\b")
+_ARGUMENT = re.compile(r"\b(global_batch_size|max_seq_length|block_size)=(\d{1,9})\b")
 
 
 def sniff(head: Head) -> str | None:
@@ -46,33 +63,51 @@ def _columns(text: str) -> list[str]:
     return [c.strip() for c in first.split(",")] if "iter_time" in first else []
 
 
-def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG001 - no clock
+def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
     """Return the run by optimizer steps; the times of a step's iterations are added up."""
     names = _columns(file.head.text)
-    account, steps = Account(), Steps()
-    facts: dict[str, str] = {}
+    account, steps, clock = Account(), Steps(), PrefixClock()
+    told: dict[str, str] = {}
+    settings: dict[str, Any] = {}
+    known: dict[str, Any] = {}
     if names:
-        _csv(file, names, account, steps)
+        known["world_size"] = _csv(file, names, account, steps)
     else:
-        _console(file, account, steps, facts)
+        known["step_count"] = _console(file, account, steps, told, settings, clock)
+    runtime = values.fact(told.get("runtime"))
+    told_clock = console.set_clock(steps, options, naive=clock.naive)
     return [
         steps.log(
             file,
             FORMAT.format,
             "litgpt",
             account,
-            params=values.fact(facts.get("params")),
+            clock=told_clock,
+            params=values.fact(told.get("params")),
+            tokens=values.fact(told.get("tokens")),
+            runtime_s=runtime,
+            **known | facts(settings) | model_facts(told),
         )
     ]
 
 
-def _console(file: LogFile, account: Account, steps: Steps, facts: dict[str, str]) -> None:
-    def notice(text: str) -> None:
-        match = _PARAMETERS.search(text)
-        if match:
-            facts.setdefault("params", match[1] or match[2])
+def _console(
+    file: LogFile, account: Account, steps: Steps, told: dict[str, str], settings: dict[str, Any], clock: PrefixClock
+) -> int | None:
+    """Read a console; return the last optimizer step it tells, which may lie behind the last line that ends one."""
 
-    spent, last_iteration, runtime = 0.0, 0, 0.0
+    def notice(text: str) -> None:
+        if match := _PARAMETERS.search(text):
+            told.setdefault("params", match[1] or match[2])
+        for name, pattern in (("tokens", _TOTAL_TOKENS), ("runtime", _TRAINING_TIME)):
+            console.first_group(pattern, text, told, name)
+        for match in _ARGUMENT.finditer(text):
+            settings.setdefault(match[1], match[2])
+        notice_model(text, told)
+        settings_of_line(text, settings)
+
+    last_step = 0
+    spent, last_iteration = 0.0, 0
     for number, text, match in console.records(file, account, _WHOLE, _START, notice):
         g = match.groups()
         iteration, step, loss, time_ms, done = g[1:6] if g[1] is not None else g[6:11]
@@ -86,19 +121,28 @@ def _console(file: LogFile, account: Account, steps: Steps, facts: dict[str, str
             continue
         account.records += 1
         last_iteration = int(iteration)
+        last_step = max(last_step, number_of_step)
         spent += duration * between
-        runtime += duration * between
         if done and (not steps.step or steps.step[-1] != number_of_step):
             since = number_of_step - steps.step[-1] if steps.step else 1
-            steps.add(number_of_step, duration_s=spent / max(since, 1), loss=value, rank=rank_of(text))
+            steps.add(
+                number_of_step,
+                time_s=clock.read(text),
+                duration_s=spent / max(since, 1),
+                loss=value,
+                rank=rank_of(text),
+            )
             spent = 0.0
-        elif not done and not steps.step:
-            continue
     if not steps.step:
         account.warn("no optimizer step ends in this log")
+        return None
+    return None if steps.resumed else last_step
 
 
-def _csv(file: LogFile, names: list[str], account: Account, steps: Steps) -> None:
+def _csv(file: LogFile, names: list[str], account: Account, steps: Steps) -> int | None:
+    """Read the CSV logger's rows, of which validation fills only its own cells; return the number of GPUs."""
+    gpus: float | None = None
+    last: tuple[int, float] | None = None
     for number, cells, text in tables.rows(file.lines()):
         account.lines += 1
         if not text.strip() or cells[: len(names)] == names:
@@ -108,17 +152,31 @@ def _csv(file: LogFile, names: list[str], account: Account, steps: Steps) -> Non
             continue
         row = dict(zip(names, cells, strict=True))
         try:
+            if not row["iter"] and not row["iter_time"]:
+                continue
             step = int(values.number(row.get("step") or row["iter"]))
-            tokens = values.number(row["total_tokens"])
-            loss = values.number(row.get("loss", ""))
-            duration = values.number(row["iter_time"])
+            tokens, loss, each, elapsed = (
+                values.number(row.get(name, "")) for name in ("total_tokens", "loss", "iter_time", "time")
+            )
+            own = values.number(row.get("tokens", ""))
         except (ValueError, KeyError, OverflowError) as error:
             account.bad(number, text, str(error))
             continue
         account.records += 1
+        gpus = tokens / own if own > 0 and tokens > 0 else gpus
         steps.add(
             step,
             tokens=tokens,
             loss=None if math.isnan(loss) and not row.get("loss") else loss,
-            duration_s=duration if row.get("step", "") in ("", row.get("iter", "")) else math.nan,
+            duration_s=_duration(step, elapsed, last, each if row.get("step", "") in ("", row["iter"]) else math.nan),
         )
+        last = (step, elapsed)
+    return round(gpus) if gpus and abs(gpus - round(gpus)) < 0.01 else None
+
+
+def _duration(step: int, elapsed: float, last: tuple[int, float] | None, iteration: float) -> float:
+    """Return seconds a step: by the elapsed time where it is logged, else an iteration's where that is a step."""
+    since, before = last if last is not None else (0, 0.0)
+    if step > since and elapsed > before:
+        return (elapsed - before) / (step - since)
+    return iteration

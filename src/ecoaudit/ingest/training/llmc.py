@@ -8,6 +8,7 @@ from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, rank_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training import console
+from ecoaudit.ingest.training.clocks import PrefixClock
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
@@ -24,8 +25,8 @@ _WHOLE = re.compile(
     r"(?:\s*(-?[\d.]+)% (\w+) MFU \|)?\s*(-?\d+) tok/s"
 )
 _START = re.compile(r"\bstep\s+\d+/\d+ \| loss")
-_MAIN = re.compile(r"^s:(\d+) (tel|trl|eval|hellaswag):(-?[\d.]+|nan)")
-_ROW = re.compile(r"^\| ([\w() .]+?)\s*\| (\S.*?)\s*\|\s*$")
+_MAIN = re.compile(r"(?:^|\s)s:(\d+) (tel|trl|eval|hellaswag):(-?[\d.]+|nan)")
+_ROW = re.compile(r"(?:^|\s)\| ([\w() .]+?)\s*\| (\S.*?)\s*\|\s*$")
 
 
 def sniff(head: Head) -> str | None:
@@ -33,26 +34,30 @@ def sniff(head: Head) -> str | None:
     if _WHOLE.search(head.text):
         return "console line `step N/M | loss x | ... ms | ... tok/s` of llm.c"
     rows = [line for line in head.text.splitlines() if line.strip()][:10]
-    return "rows `s:N trl:x` of llm.c's main.log" if rows and all(_MAIN.match(r) for r in rows[:5]) else None
+    return "rows `s:N trl:x` of llm.c's main.log" if rows and all(_MAIN.search(r) for r in rows[:5]) else None
 
 
-def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG001 - the console has no clock
+def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
     """Return the run."""
-    account, steps = Account(), Steps()
+    account, steps, clock = Account(), Steps(), PrefixClock()
     facts: dict[str, str] = {}
     rates: list[float] = []
     mfu: list[float] = []
 
     def notice(text: str) -> None:
-        if match := _ROW.match(text):
+        if match := _ROW.search(text):
             facts.setdefault(match[1].strip(), match[2])
-        elif (match := _MAIN.match(text)) and match[2] == "trl":
+        elif (match := _MAIN.search(text)) and match[2] == "trl":
             account.records += steps.add(int(match[1]), loss=float(match[3]))
 
     for number, text, match in console.records(file, account, _WHOLE, _START, notice):
         try:
             added = steps.add(
-                int(match[1]), loss=float(match[3]), duration_s=float(match[4]) / 1000.0, rank=rank_of(text)
+                int(match[1]),
+                time_s=clock.read(text),
+                loss=float(match[3]),
+                duration_s=float(match[4]) / 1000.0,
+                rank=rank_of(text),
             )
             share = float(match[5]) if match[5] else math.nan
         except ValueError as error:
@@ -69,12 +74,14 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
         steps.tokens = [s * batch for s in steps.step]
     else:
         account.warn("the parameter table is missing: tokens are unknown")
+    told_clock = console.set_clock(steps, options, naive=clock.naive)
     return [
         steps.log(
             file,
             FORMAT.format,
             "llm.c",
             account,
+            clock=told_clock,
             sequence_length=values.whole(length),
             tokens_per_sample=length,
             samples=steps.total(steps.tokens) / length if batch and length and len(steps) else None,  # type: ignore[operator]

@@ -49,7 +49,9 @@ _SWITCHES = (
 _NAMES = {name for spellings in _COUNTS.values() for name in spellings}
 _NAMES |= {*_PRECISION, *_ATTENTION, *(switch for switch, _ in _SWITCHES), "fp8", "bf16", "fp16"}
 # One setting on a line as YAML, JSON, Python and argument dumps have it, at whatever depth.
-_SETTING = re.compile(r"""^[\s{(]*["']?([A-Za-z_][\w./]{1,60})["']?\s*(?::|=)\s*["']?([\w.+-]{1,40})["']?[\s,)}]*$""")
+_SETTING = re.compile(
+    r"""^[\s{(]*["']?([A-Za-z_][\w./]{1,60})["']?\s*(?::|=)\s*["']?([\w.+-]{1,40})["']?[\s,)}]*(?:#.*)?$"""
+)
 _FORMATS = {"16": "fp16", "32": "fp32", "half": "fp16", "float": "fp32"}
 _WORD = re.compile(r"[A-Za-z][\w-]{1,30}")
 _DEPTH = 6
