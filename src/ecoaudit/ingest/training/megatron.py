@@ -137,7 +137,7 @@ def _iteration(before: str, text: str, number: int, steps: Steps, state: _State,
     if added:
         account.records += 1
         state.stamped |= not math.isnan(time_s)
-        state.phases.iteration(step, time_s, duration)
+        state.phases.iteration(step, time_s, duration, own=stamp is not None)
         try:
             _collect(fields, duration, state)
         except ValueError as error:

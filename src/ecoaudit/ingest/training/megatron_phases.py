@@ -5,7 +5,7 @@ import re
 
 from ecoaudit.ingest.training.phases import Phases, stamp_of
 
-_VALIDATED = re.compile(r"validation (?:loss|results) at iteration\s+(\d+)")
+_VALIDATED = re.compile(r"validation loss at iteration\s+(\d+)")
 _SAVING = re.compile(r"(?<!successfully )saving checkpoint at iteration\s+(\d+)")
 _SAVED = re.compile(r"successfully\s+saved (?:local )?checkpoint (?:from|at) iteration\s+(\d+)")
 _TIMED = re.compile(
@@ -18,10 +18,10 @@ _SHORTEST_GAP_S = 1.0
 class MegatronPhases:
     """Follows the console; times are the log's own clock.
 
-    Evaluation and checkpoint come after the line of their iteration, in this order, and the time of an iteration
-    leaves both out. So they begin at that line's stamp, and a timer, a stamp of their own (since 2026) or the time that
-    is missing before the next logged iteration tells how long they took. A checkpoint that is written in the background
-    counts until training goes on.
+    Evaluation and checkpoint come after the line of their iteration, in this order. So they begin at that line's stamp,
+    and a timer, a stamp of their own (since 2026) or the time that is missing before the next logged iteration tells
+    how long they took; versions whose lines have a stamp (`own`) leave both out of the time of an iteration. A
+    checkpoint that is written in the background counts until training goes on.
     """
 
     def __init__(self) -> None:
@@ -33,9 +33,9 @@ class MegatronPhases:
         self._timed = False
         self._untimed: set[str] = set()
 
-    def iteration(self, step: int, time_s: float, duration_s: float) -> None:
+    def iteration(self, step: int, time_s: float, duration_s: float, *, own: bool) -> None:
         """Take a logged iteration: what came before it ends here, what follows begins here."""
-        if len(self._untimed) == 1 and not self._timed:
+        if own and len(self._untimed) == 1 and not self._timed:
             gap = time_s - self._at - (step - self._step) * duration_s
             if step > self._step and gap >= _SHORTEST_GAP_S:
                 self.phases.span(next(iter(self._untimed)), self._at, self._at + gap)
@@ -54,7 +54,9 @@ class MegatronPhases:
             self._event("eval", int(match[1]))
         elif match := _SAVED.search(text):
             if self._saving is not None and int(match[1]) == self._saving[0] and not self.background:
-                self.phases.span("checkpoint", self._saving[1], stamp_of(text))
+                end = stamp_of(text)
+                self.phases.span("checkpoint", self._saving[1], end)
+                self._timed |= not math.isnan(end)
         elif match := _SAVING.search(text):
             stamp = stamp_of(text)
             self._event("checkpoint", int(match[1]))

@@ -28,7 +28,7 @@ FORMAT = FormatInfo(
 
 _TWO = re.compile(r"Training epoch (\d+), iteration (\d+)/(\d+) \|(?P<two>[^\r\n]*?)(?=Training epoch|[\r\n]|$)")
 _ONE = re.compile(
-    r"Epoch (\d+):\s*[\d.]*:?\s*[\d.]*%?[^\n\[]*?\|?\s*(\d+)(?:/\d+|it) \[(?P<bar>[^\]]*?global_step=[^\]]*)\]"
+    r"Epoch (\d+):\s*[\d.]*:?\s*[\d.]*%?[^\n\[]*?\|?\s*(?P<done>\d+)(?:/\d+|it) \[(?P<bar>[^\]]*?global_step=[^\]]*)\]"
 )
 _WHOLE = re.compile(f"{_TWO.pattern}|{_ONE.pattern}")
 _START = re.compile(r"Training epoch \d+, iteration \d+/|Epoch \d+:[^\n\[]*?\d+(?:/\d+|it) \[[^\n]*?global_step=")
@@ -105,7 +105,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
 
 def _step(match: re.Match[str], fields: dict[str, str], state: _State) -> int:
     """Return the step of a bar; a count with an exponent is rounded to three digits, the bar's own is not."""
-    text, done = fields.get("global_step", ""), values.step_number(match[5])
+    text, done = fields.get("global_step", ""), values.step_number(match["done"])
     told = values.number(text)
     if math.isnan(told):
         raise ValueError("no global step")
@@ -122,7 +122,7 @@ def _bar_duration(match: re.Match[str], fields: dict[str, str], body: str, state
     if elapsed is None:
         return _timing(fields, body)
     seconds = int(elapsed[1] or 0) * 3600.0 + int(elapsed[2]) * 60 + int(elapsed[3])
-    done, previous = values.step_number(match[5]), state.bar
+    done, previous = values.step_number(match["done"]), state.bar
     state.bar = (done, seconds)
     if previous is not None and done > previous[0] and seconds >= previous[1]:
         return (seconds - previous[1]) / (done - previous[0])

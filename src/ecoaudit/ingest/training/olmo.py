@@ -143,7 +143,7 @@ def _first(metrics: dict[str, float], names: tuple[str, ...]) -> float:
 def _log(file: LogFile, options: ReadOptions, state: _State) -> TrainingLog:
     steps, facts = state.steps, state.facts
     rate = console.mean(state.rates)
-    total = _global_rate(steps)
+    total = _global_rate(steps, state.phases.found)
     world = round(total / rate) if total and rate and 0.9 <= total / rate < 1e7 else None
     if world:
         state.account.warn(f"the number of GPUs, {world}, is estimated: global rate over the rate of a device")
@@ -173,9 +173,11 @@ def _log(file: LogFile, options: ReadOptions, state: _State) -> TrainingLog:
     )
 
 
-def _global_rate(steps: Steps) -> float | None:
-    """Return tokens a second by clock between the first and the last line; the device rate begins at the second."""
+def _global_rate(steps: Steps, phases: list[tuple[str, float, float]]) -> float | None:
+    """Return tokens a second by clock from the first to the last line, without phases; the device rate begins later."""
     known = [(t, n) for t, n in zip(steps.time_s, steps.tokens, strict=True) if not math.isnan(t) and not math.isnan(n)]
-    if len(known) < 2 or known[-1][0] <= known[0][0] or known[-1][1] <= known[0][1]:
+    if len(known) < 2:
         return None
-    return (known[-1][1] - known[0][1]) / (known[-1][0] - known[0][0])
+    (start, first), (end, last) = known[0], known[-1]
+    seconds = end - start - sum(b - a for _, a, b in phases if start <= a and b <= end)
+    return (last - first) / seconds if seconds > 0 and last > first else None
