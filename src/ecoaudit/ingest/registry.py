@@ -84,6 +84,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("telemetry.powermetrics", (b"Sampled system activity",)),
     Entry("meters.sacct", (b"ConsumedEnergy",)),
     Entry("meters.ipmi", (b"Watts",)),
+    Entry("meters.cray", (b'"energy_ctr"', b'"nid_count"', b" us")),
     Entry("meters.redfish", (b"PowerConsumedWatts", b"PowerWatts", b"MetricValues")),
     Entry("telemetry.nvidia_smi_csv", (b"power", b"util", b" W", b"Power", b"Util")),
     Entry("meters.watts_csv", (b"att", b"ower", b"W", b"w,", b"P-", b"GPU", b"gpu")),
