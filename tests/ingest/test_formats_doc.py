@@ -22,12 +22,25 @@ unknown: it is never filled with 0.
 
 PHASES = """## Phases
 
-Evaluation, checkpoints and compilation are read from a console where it gives both ends, or a duration and one end:
-Megatron-LM's `evaluate` and `save-checkpoint` timers right after a stamped iteration, torchtitan's `Finished saving ...
-in N seconds`, DeepSpeed's and OLMo's begin and end of a checkpoint, the Trainer's stamped log lines with
-`eval_runtime`. torchtitan's compilation is the time from `Training starts` to the first step's line, less a steady
-step, where the log says that the model is compiled. An `eval_runtime` without a clock, nanoGPT's and Lightning's
-evaluations and torchtitan's validation lines tell no place in time: their energy stays in `train`.
+Evaluation, checkpoints and compilation are read from a console where it gives both ends, or a duration and one end; a
+checkpoint that is written in the background counts only while training waits for it.
+
+- Megatron-LM: the `evaluate` and `save-checkpoint` timers after a stamped iteration; stamped checkpoint lines (2026);
+  without timers the time that is missing between two stamped iterations, where one evaluation or one checkpoint lies
+  between them.
+- torchtitan: `Finished saving (staging) the checkpoint in N seconds`; a validation from its step's line, or from the
+  checkpoint after it, to its own; compilation from `Training starts` to the first step's line, less a steady step,
+  where the log says that the model is compiled.
+- DeepSpeed, also under GPT-NeoX, Megatron-DeepSpeed and the Trainer: a checkpoint from rank 0's first line to the
+  slowest rank's last.
+- OLMo and OLMo-core: begin and end of a checkpoint and of an evaluation; OLMo-core's dry run of a compiled model.
+- nanotron: a checkpoint from its line to the begin of the next iteration.
+- NeMo: a checkpoint's `Start time` and `Save duration`; a validation where a launcher stamps the lines.
+- The Trainer: its stamped log lines with `eval_runtime`.
+- MLPerf: `eval_start` to `eval_stop`.
+
+An `eval_runtime` without a clock, MaxText's, GPT-NeoX's, nanoGPT's and Lightning's evaluations tell no place in time:
+their energy stays in `train`.
 """
 
 

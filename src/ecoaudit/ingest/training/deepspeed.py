@@ -18,9 +18,18 @@ FORMAT = FormatInfo(
     format="deepspeed",
     kind="training",
     title="DeepSpeed timer, pipeline, Chat and flops profiler lines",
-    reads="steps, samples/s, skipped steps, loss and time of the pipeline engine, parameters, checkpoints",
-    seen="0.3 to 0.14: global_step timer, `steps: N loss:`, `0/10, SamplesPerSec=`, OVERFLOW lines, Chat latencies",
-    cannot_tell="the time zone, tokens, the loss (timer lines), the number of GPUs",
+    reads=(
+        "steps, samples/s, skipped steps, loss and time of the pipeline engine, batch, precision, parameters; "
+        "checkpoints; tokens and TFLOP/s of DeepSpeed-Chat"
+    ),
+    seen=(
+        "0.1 to 0.17: global_step timer, `steps: N loss:`, `0/10, SamplesPerSec=` (epoch/micro-step), OVERFLOW lines, "
+        "Chat latencies"
+    ),
+    cannot_tell=(
+        "the time zone, tokens (but for Chat), the loss (timer lines), the number of GPUs; the end of a checkpoint in "
+        "versions since 2025"
+    ),
 )
 
 _STAMP = re.compile(r"\[(?:INFO )?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:,\d{3})?)\]")

@@ -19,9 +19,18 @@ FORMAT = FormatInfo(
     format="megatron",
     kind="training",
     title="Megatron-LM, Megatron-DeepSpeed, GPT-NeoX, Megatron-Bridge consoles",
-    reads="iterations and their time, samples and tokens, loss, TFLOP/s, J and W a GPU (--log-energy), phases",
-    seen="2019 to 2026: ms and s units, rank prefixes, Megatron-DeepSpeed tgs, NeoX MFU and HFU, Primus averages",
-    cannot_tell="the time zone; the clock before 2024-03; tokens unless the sequence length is printed",
+    reads=(
+        "iterations and their time, samples and tokens, loss, TFLOP/s, J and W a GPU (--log-energy); evaluations and "
+        "checkpoints; of the arguments batch, sequence, model, GPUs, precision, attention"
+    ),
+    seen=(
+        "2019 to 2026: ms and s units, rank prefixes, Megatron-DeepSpeed tgs, NeoX MFU and HFU, Primus averages, "
+        "stamped checkpoint lines, --async-save"
+    ),
+    cannot_tell=(
+        "the time zone; the clock before 2024-03 (Megatron-DeepSpeed and GPT-NeoX: by DeepSpeed's lines); tokens "
+        "unless sequence length and, for GPT-NeoX, batch are told; the place of GPT-NeoX's evaluations"
+    ),
 )
 
 _ITERATION = re.compile(r"(?<![\w-])iteration:?\s+(\d+)\s*/\s*(\d+)\s*\|")

@@ -19,9 +19,15 @@ FORMAT = FormatInfo(
     format="nanotron",
     kind="training",
     title="nanotron console",
-    reads="iterations, time an iteration, tokens (step x batch x sequence), loss, TFLOP/s a GPU, GPUs, parameters",
-    seen="2024 to 2025: elapsed_time_per_iteration_ms and time_per_iteration_ms, suffixes (4.71K ms = 4710 ms)",
-    cannot_tell="the time zone; more than three digits of most numbers",
+    reads=(
+        "iterations, time an iteration, tokens and samples (step x batch x sequence), loss, TFLOP/s a GPU, GPUs, "
+        "parameters, checkpoints; of the configuration model, precision, attention"
+    ),
+    seen=(
+        "2024 to 2026: elapsed_time_per_iteration_ms and time_per_iteration_ms (batch in tokens), suffixes (4.71K ms = "
+        "4710 ms), both start lines"
+    ),
+    cannot_tell=("the time zone; more than three digits of most numbers; the end of the last checkpoint; evaluations"),
 )
 
 _WHOLE = re.compile(r"iteration: (\d+) / (\d+) \|(?P<fields>.*?_per_iteration_ms: [\d.]+[KMB]?.*)")

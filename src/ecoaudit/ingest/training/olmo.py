@@ -17,9 +17,17 @@ FORMAT = FormatInfo(
     format="olmo",
     kind="training",
     title="OLMo and OLMo-core consoles",
-    reads="steps, loss, total tokens, MFU (OLMo-core), devices estimated from the rates, checkpoints",
-    seen="OLMo 2024 `[step=N/M]` with indented metrics, OLMo-core `throughput/device/TPS`",
-    cannot_tell="the time zone; the device rate is a running mean and lags after a stall",
+    reads=(
+        "steps, loss, total tokens, MFU (OLMo-core), devices estimated from the rates, evaluations, checkpoints, "
+        "compilation (dry run); of the configuration model, batch, precision, attention"
+    ),
+    seen=(
+        "OLMo 2024 to 2025 `[step=N/M]` with indented metrics, OLMo-core 2024 to 2026 `throughput/device/TPS`, "
+        "`[step=N/???]`"
+    ),
+    cannot_tell=(
+        "the time zone; how long a checkpoint in the background held up training; the device rate is a running mean"
+    ),
 )
 
 _STEP = re.compile(r"\[step=(\d+)/(?:\d+|\?\?\?)[^\]]*\]")

@@ -14,10 +14,16 @@ from ecoaudit.ingest.training.steps import Steps
 FORMAT = FormatInfo(
     format="torchtitan",
     kind="training",
-    title="torchtitan console",
-    reads="steps, loss, tokens/s a device, TFLOP/s, MFU, devices, batch and sequence, parameters, phases",
-    seen="2024-10 to 2026-05: wps and tps, ANSI colours, grad_norm, mfu N/A, with and without [titan] and rank",
-    cannot_tell="the time zone; tokens unless batch, sequence and devices are printed",
+    title=("torchtitan console (also flame)"),
+    reads=(
+        "steps, loss, tokens/s a device, TFLOP/s, MFU, devices, batch and sequence, parameters, precision, attention; "
+        "validation, checkpoints (their blocking part), compilation"
+    ),
+    seen=(
+        "2024-03 to 2026-08: wps and tps, ANSI colours, grad_norm, mfu N/A, tokens a step, with and "
+        "without [titan] and rank"
+    ),
+    cannot_tell=("the time zone; tokens unless batch and sequence are printed; a validation whose step is not logged"),
 )
 
 _BEFORE = r"(?<![\w.])(?<!validate )"  # a validation's line is no step
