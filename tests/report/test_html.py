@@ -65,7 +65,7 @@ def test_every_part_a_signer_needs_is_there(llm: str) -> None:
     ):
         assert f'id="{anchor}"' in llm
     assert "used 8.1 kWh (7.4–9.0) of electricity (facility, level L3; modelled)" in llm
-    assert "ecoaudit audit LOGS... --project llama-7b-sft --region aws:us-east-1 --pue 1.15" in llm
+    assert "ecoaudit audit LOGS... --project llama-7b-sft --region aws:us-east-1</code>" in llm
     assert "CC BY 4.0" in llm
 
 

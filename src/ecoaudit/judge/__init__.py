@@ -60,8 +60,8 @@ def _headline(outcome: Outcome, checks: Sequence[BudgetCheck], has_budgets: bool
     decisive = [check.message for check in checks if check.outcome == outcome]
     match outcome:
         case Outcome.PASS:
-            count = len(checks)
-            return f"Within {'the budget' if count == 1 else f'all {count} budgets'}" if count else _NO_BASE
+            which = {1: "the budget", 2: "both budgets"}.get(len(checks), f"all {len(checks)} budgets")
+            return f"Within {which}" if checks else _NO_BASE
         case Outcome.INCONCLUSIVE:
             return f"Cannot be decided: {decisive[0]}"
         case Outcome.WARN | Outcome.FAIL:

@@ -27,13 +27,12 @@ def bill(site: Site, gpu_hours: float | None, notes: Notes, lacking: str | None 
     if price is None:
         notes.null("cost.total", lacking or "no price is known for these GPUs; set price_per_gpu_hour")
         return Bill(Cost(gpu_hours=hours), None)
-    notes.cite(
-        "price of a GPU-hour", f"${price.usd_per_gpu_hour:g} ({price.provider} {price.instance})", price.citation
-    )
+    offer = f"{price.provider} {price.instance}".strip()
+    notes.cite("price of a GPU-hour", f"${price.usd_per_gpu_hour:g} ({offer})", price.citation)
     usd = factor(
         f"price of {price.gpu} at {price.provider}", price.usd_per_gpu_hour, price.low, price.high, at_least=0.0
     )
-    source = f"{price.provider} {price.instance}: {price.citation.source}".strip()
+    source = f"{offer}: {price.citation.source}"
     if gpu_hours is None:
         notes.null("cost.total", lacking or "the number of GPUs or the duration is not known")
     return Bill(

@@ -1,9 +1,10 @@
 """How good the logs were: samples, gaps, bad lines, and every warning."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence, Set
 from typing import Literal
 
-from ecoaudit.ingest.records import UNSAID_SIDE, RunLogs
+from ecoaudit.ingest.records import UNSAID_SIDE, ReadQuality, RunLogs
 from ecoaudit.model.audit import Gap, LevelName, Quality
 from ecoaudit.model.boards import BoardEnergy, filling_w
 from ecoaudit.model.clock import iso
@@ -13,6 +14,7 @@ from ecoaudit.model.nodes import GpuReading
 from ecoaudit.model.notes import Notes
 from ecoaudit.quantity import Basis, Quantity
 
+_NUMBER = re.compile(r"\d[\d.,]*")
 MAX_GAPS = 50
 """Gaps listed one by one; `gap_count` counts all."""
 
@@ -33,8 +35,9 @@ def quality(
         *(log.quality for log in logs.meters),
         *(log.quality for log in logs.training),
     ]
-    for text in (text for each in read for text in each.warnings):
-        if text != UNSAID_SIDE or meters is None:  # the model tells which side it assumed
+    told = {UNSAID_SIDE} if meters is not None else set()  # the model tells which side it assumed
+    for kind in (logs.telemetry, logs.meters, logs.training):
+        for text in _warnings([log.quality for log in kind], told):
             notes.warn(text)
     bad = sum(each.bad_lines for each in read)
     if bad:
@@ -59,6 +62,24 @@ def quality(
         warnings=notes.by_consequence(headline),
         unknown=notes.unknown,
     )
+
+
+def _warnings(read: Sequence[ReadQuality], told: Set[str]) -> Iterator[str]:
+    """Yield the readers' warnings of several logs but those `told`; of those that differ in numbers alone the first.
+
+    A log is named by its place among the inputs: a file's name may be that of a host.
+    """
+    alike: dict[str, list[tuple[int, str]]] = {}
+    for place, text in ((place, text) for place, each in enumerate(read, 1) for text in each.warnings):
+        if text not in told:
+            alike.setdefault(_NUMBER.sub("#", text), []).append((place, text))
+    for found in alike.values():
+        place, text = found[0]
+        if [each for _, each in found] == [text] * len(read):
+            yield text
+        else:
+            more = f", and {len(found) - 1} more likewise" if len(found) > 1 else ""
+            yield f"{text} (log {place} of {len(read)}{more})"
 
 
 def _gaps(gpus: Sequence[GpuReading], meters: NodeMeters | None) -> list[Gap]:

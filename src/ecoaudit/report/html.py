@@ -1,6 +1,7 @@
 """The report as one HTML page: no outside request, no script, light and dark, for the screen and for paper."""
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from ecoaudit.model.audit import Audit, PhaseEnergy
 from ecoaudit.report import charts, facts, numbers, view, words
 from ecoaudit.report.hosts import hide
 from ecoaudit.resources import templates_dir
+
+_COMMAND = re.compile(r"`(ecoaudit [a-z -]+)`")
 
 
 def render(
@@ -82,6 +85,8 @@ def _environment() -> Any:
         count=numbers.count,
         distance=words.distance,
         metric=words.metric_name,
+        commands=_commands,
+        sentence=words.sentence,
     )
     environment.globals.update(
         words=words, no_interval=numbers.NO_INTERVAL, plural=numbers.plural, number=numbers.number
@@ -102,6 +107,13 @@ def _pairs(images: Mapping[str, Mapping[str, bytes]]) -> dict[str, list[tuple[st
         for name in charts.NAMES
         if any(name in drawn for drawn in images.values())
     }
+
+
+def _commands(text: str) -> Any:
+    """Return text from outside, escaped, with this program's own commands set as code."""
+    from markupsafe import escape
+
+    return _markup(_COMMAND.sub(r"<code>\1</code>", str(escape(text))))
 
 
 def _markup(text: str) -> Any:

@@ -16,6 +16,9 @@ _MAX_URL = 400
 # What a figure with a unit of the known form is made of: nothing that Markdown reads as syntax, but for a "$".
 _PLAIN_FIGURE = re.compile(r"[$€£]?[^\W_](?:[^\W_]|[ .,%/()×·–−∞]){0,59}")
 
+# A command of this program within a text that was made inert.
+_COMMAND = re.compile(r"\\`(ecoaudit [a-z -]+)\\`")
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -40,7 +43,7 @@ class Context:
         """Return text from outside, inert in Markdown and cut to the level's length."""
         most = min(limit or self.limits.text, self.limits.text)
         # What is cut away is not read first: a flood of text must cost no time either.
-        return escape(untrusted[: 4 * most], limit=most)
+        return _COMMAND.sub(r"`\1`", escape(untrusted[: 4 * most], limit=most))
 
 
 def safe_url(url: str) -> str | None:

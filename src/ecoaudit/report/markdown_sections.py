@@ -144,7 +144,7 @@ def findings(context: Context) -> str:
         lines.append(
             f"{words.SEVERITY_ICONS[finding.severity]} **{context.text(finding.title, 160)}**"
             f"{': could save ' + saving if saving else ''}<br>"
-            f"{context.text(finding.evidence)}. {context.text(finding.advice)}"
+            f"{context.text(words.sentence(finding.evidence))}. {context.text(finding.advice)}"
         )
     best = found[0]
     hint = f": {context.text(best.title, 100)}"
@@ -239,10 +239,11 @@ def quality(context: Context) -> str:
     ]
     lines = [context.text(warning) for warning in warnings[: context.limits.rows]]
     unknown = [
-        f"{context.text(', '.join(keys), 160)} {words.NOT_KNOWN}: {context.text(why)}"
+        f"{context.text(', '.join(keys), 160)}: {context.text(why)}"
         for keys, why in view.unknown(context.audit)[: context.limits.rows]
     ]
-    body = [", ".join(fact for fact in facts if fact) + ".", bullets(lines, len(warnings)), bullets(unknown, None)]
+    body = [", ".join(fact for fact in facts if fact) + ".", bullets(lines, len(warnings))]
+    body += ["Not known:", bullets(unknown, None)] if unknown else []
     icon = "⚠️ " if warnings else ""
     return details(
         f"{icon}Data quality: {numbers.plural(len(warnings), 'warning')}", "\n\n".join(part for part in body if part)

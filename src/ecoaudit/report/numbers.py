@@ -21,7 +21,7 @@ _CARBON = tuple(
 _POWER = ((1e-3, "mW"), (1.0, "W"), (1e3, "kW"), (1e6, "MW"), (1e9, "GW"))
 _JOULE = ((1e-6, "µJ"), (1e-3, "mJ"), (1.0, "J"), (1e3, "kJ"), (1e6, "MJ"), (1e9, "GJ"))
 _COUNTS = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
-_FIXED = {"gCO2e/kWh": "g CO₂e/kWh", "1": "", "ratio": "", "fraction": "", "percent": "%"}
+_FIXED = {"1": "", "ratio": "", "fraction": "", "percent": "%"}
 _CURRENCY_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
 _CURRENCIES = frozenset({*_CURRENCY_SIGNS, "CHF", "SEK", "NOK", "DKK", "JPY", "CNY", "INR", "CAD", "AUD"})
 
@@ -90,7 +90,7 @@ def scale(unit: str, value: float) -> tuple[float, str]:
         return factor, name + unit[1:]
     if unit in _CURRENCIES:
         return 1.0, "" if unit in _CURRENCY_SIGNS else unit
-    return 1.0, _FIXED.get(unit, unit)
+    return 1.0, _FIXED.get(unit, unit.replace("gCO2e/", "g CO₂e/"))
 
 
 def _step(ladder: tuple[tuple[float, str], ...], value: float) -> tuple[float, str]:

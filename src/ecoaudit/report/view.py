@@ -136,7 +136,9 @@ def _measured_rows(audit: Audit) -> list[Row]:
         is_headline = headline is not None and headline.level == "measured" and headline.boundary.value == key
         same_as_l2 = key == "gpu" and audit.energy.levels.L2 is not None and quantity == audit.energy.levels.L2.gpu
         if quantity is not None and not same_as_l2:
-            rows.append(Row(words.LEVEL_NAMES["measured"], quantity, boundary, headline=is_headline))
+            unused = key == "node" and meter_is_check(audit)
+            label = "Measured, not used" if unused else words.LEVEL_NAMES["measured"]
+            rows.append(Row(label, quantity, boundary, headline=is_headline))
     return rows
 
 

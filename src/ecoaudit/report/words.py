@@ -68,6 +68,11 @@ def icon(outcome: Outcome, *, judged: bool) -> str:
     return OUTCOME_ICONS[outcome] if judged else NOT_JUDGED_ICON
 
 
+def sentence(text: str) -> str:
+    """Return `text` with a capital letter in front."""
+    return text[:1].upper() + text[1:]
+
+
 def metric_name(metric: str) -> str:
     """Return a metric's name for a reader; one not listed reads as its key with spaces."""
     return METRIC_NAMES.get(metric, metric.replace("_", " "))
