@@ -82,3 +82,45 @@ def test_a_prediction_log_of_llama_factory_is_no_training(write: Write) -> None:
     log = read(write("trainer_log.jsonl", rows))
     assert (log.steps, log.runtime_s) == (None, None)
     assert any("no row has a training loss" in text for text in log.quality.warnings)
+
+
+@pytest.mark.parametrize("zone", [None, "America/New_York"])
+def test_a_containers_clock_in_front_of_lines_places_rows_evaluations_and_training(
+    write: Write, zone: str | None
+) -> None:
+    def line(second: int, text: str) -> str:
+        return f"2026-02-06T10:00:{second:02d}.250000000Z {text}\n"
+
+    text = (
+        line(10, "{'loss': 8.1, 'learning_rate': 0.0001, 'epoch': 0.5}")
+        + line(10, " 50%|#####     | 5/10 [00:10<00:10,  2.00s/it]")
+        + line(20, "{'loss': 7.1, 'learning_rate': 0.0001, 'epoch': 1.0}")
+        + line(20, "100%|##########| 10/10 [00:20<00:00,  2.00s/it]")
+        + line(26, "{'eval_loss': 7.0, 'eval_runtime': 5.0, 'epoch': 1.0}")
+        + line(27, "{'train_runtime': 25.0, 'train_loss': 7.6, 'epoch': 1.0}")
+    )
+    (log,) = ingest.read([write("run.log", text)], timezone=zone).training
+    start = 1770372000.25
+    assert log.clock == "utc"
+    assert log.steps is not None and log.steps.time_s.tolist() == pytest.approx([start + 10, start + 20])
+    assert [(p.name, p.start_s, p.end_s) for p in log.phases] == [("eval", start + 21, start + 26)]
+    assert (log.train_start_s, log.train_end_s) == (start + 2, start + 27)
+
+
+@pytest.mark.parametrize(("rate", "known"), [(0.031, False), (0.748, True)])
+def test_counts_by_rates_of_few_digits_are_unknown(write: Write, rate: float, known: bool) -> None:
+    totals = f'{{"train_runtime": 10000.0, "train_samples_per_second": {8 * rate}, "train_steps_per_second": {rate}}}'
+    log = read(write("train_results.json", totals))
+    assert (log.step_count is not None) is known
+    assert any("rounded" in text for text in log.quality.warnings) is not known
+
+
+def test_llama_factorys_closing_row_tells_the_last_step(write: Write) -> None:
+    row = '{{"current_steps": {0}, "total_steps": 12, "loss": {1}, "epoch": 1.0, "elapsed_time": "0:00:{0:02d}"}}\n'
+    log = read(write("trainer_log.jsonl", row.format(5, 1.5) + row.format(10, 1.4) + row.format(12, "null")))
+    assert (log.last_step, log.step_count, log.runtime_s) == (10, 12, 12.0)
+
+
+def test_a_resumed_lightning_run_counts_its_own_steps(write: Write) -> None:
+    rows = "".join(f"0,{step},1.5\n" for step in range(1049, 2050, 50))
+    assert read(write("metrics.csv", "epoch,step,train_loss\n" + rows)).step_count == 21 * 50

@@ -78,6 +78,16 @@ def test_the_log_of_a_resumed_run_does_not_tell_its_samples(write: Write) -> Non
     assert (log.runtime_s, log.samples) == (40.0, None)
 
 
+def test_an_event_file_cut_at_any_byte_gives_the_events_before_the_cut(write: Write) -> None:
+    data = board(*(event(START + s, s, {"train/loss": 3.0 - s / 10}) for s in range(1, 9)))
+    size = len(event(START, 1, {"train/loss": 3.0}))
+    head = len(board())
+    for cut in range(head + size, len(data), 7):
+        found = ingest.inspect(write("events.out.tfevents.1", data[:cut]))
+        assert found.records == (cut - head) // size
+        assert found.bad_lines == ((cut - head) % size != 0)
+
+
 @pytest.mark.parametrize(
     ("loss", "tokens", "samples"),
     [

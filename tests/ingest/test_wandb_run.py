@@ -75,6 +75,20 @@ def test_a_torn_end_keeps_everything_before_it(write: Write) -> None:
     assert (log.status, log.job_end_s) == (None, START + log.last_step)  # type: ignore[operator]
 
 
+def test_a_file_cut_at_any_byte_gives_the_records_before_the_cut(write: Write) -> None:
+    data = w.log(w.sample())
+    counts = []
+    for cut in range(0, len(data), 23):
+        try:
+            found = ingest.inspect(write("cut.wandb", data[:cut]))
+        except EcoauditError as error:
+            assert counts == [] and ("no history row" in str(error) or "not a log" in str(error))  # noqa: PT017
+        else:
+            counts.append(found.records)
+            assert found.bad_lines == 0
+    assert counts == sorted(counts) and counts[0] == 1 and counts[-1] >= 12
+
+
 def test_damage_costs_the_rest_of_its_block_and_is_counted(write: Write) -> None:
     data = bytearray(w.log([w.run(START), *rows(600, 200)]))
     data[35_000] ^= 0xFF

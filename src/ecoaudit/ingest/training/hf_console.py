@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from ecoaudit.ingest import values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, console_lines
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
+from ecoaudit.ingest.training import console
+from ecoaudit.ingest.training.clocks import PrefixClock
 from ecoaudit.ingest.training.phases import Phases, model_facts, notice_model, stamp_of
 from ecoaudit.ingest.training.settings import facts, notice
 from ecoaudit.ingest.training.steps import Steps
@@ -57,7 +60,16 @@ class _Run:
     facts: dict[str, float] = field(default_factory=dict)
     bar: tuple[int, int] | None = None
     summary: dict[str, float] = field(default_factory=dict)
-    rows: list[tuple[int | None, dict[str, float]]] = field(default_factory=list)
+    rows: list[tuple[int | None, float, dict[str, float]]] = field(default_factory=list)
+    clock: PrefixClock = field(default_factory=PrefixClock)
+    prefixed: bool = False
+
+    def time_of(self, text: str) -> float:
+        """Return the time in front of a line, as a container or a CI runner puts it; NaN without one."""
+        time_s = self.clock.read(text)
+        self.prefixed |= math.isfinite(time_s)
+        return time_s
+
     copies: int = 0
     model: dict[str, str] = field(default_factory=dict)
     phases: Phases = field(default_factory=Phases)
@@ -104,7 +116,8 @@ def _notice(text: str, run: _Run) -> None:
     if "TrainingArguments(" in text and (match := _FORMAT_ARGUMENT.search(text)):
         run.settings.setdefault(match[1], "true")
     if not run.phases.notice(text) and ">>" in text:
-        _moment(text, stamp_of(text), run)
+        prefix = run.time_of(text)
+        _moment(text, prefix if math.isfinite(prefix) else stamp_of(text), run)
 
 
 def _moment(text: str, time_s: float, run: _Run) -> None:
@@ -136,6 +149,7 @@ def _number(text: str) -> float:
 
 
 def _rows(text: str, number: int, run: _Run, account: Account) -> None:
+    time_s = run.time_of(text)
     for match in _START.finditer(text):
         end = text.find("}", match.start())
         try:
@@ -148,22 +162,26 @@ def _rows(text: str, number: int, run: _Run, account: Account) -> None:
         elif "eval_runtime" in row and math.isfinite(run.eval_start):
             run.phases.span("eval", run.eval_start, run.eval_start + row["eval_runtime"])
             run.eval_start = math.nan
+        elif "eval_runtime" in row:
+            run.phases.span("eval", time_s - row["eval_runtime"], time_s)
         elif "train_runtime" in row:
+            if math.isfinite(time_s):
+                run.completed.append(time_s)
             run.copies += bool(run.summary)
             run.summary = run.summary or row
         elif "loss" in row:
-            if run.rows and repr(run.rows[-1][1]) == repr(row):  # NaN equals itself here
+            if run.rows and repr(run.rows[-1][2]) == repr(row):  # NaN equals itself here
                 run.copies += 1
                 continue
             account.records += 1
-            run.rows.append((run.bar[0] if run.bar else None, row))
+            run.rows.append((run.bar[0] if run.bar else None, time_s, row))
 
 
 def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> TrainingLog:
     steps = Steps()
     total = run.facts.get("total") or (run.bar[1] if run.bar else None)
     epochs = run.facts.get("epochs") or run.summary.get("epoch")
-    for bar, row in run.rows:
+    for bar, time_s, row in run.rows:
         step: float | None = None
         if total and epochs and row.get("epoch"):
             step = row["epoch"] / epochs * total
@@ -171,7 +189,7 @@ def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> Tr
             step = bar
         if step is not None and math.isfinite(step):
             tokens = row.get("num_input_tokens_seen") or row.get("tokens/total") or math.nan
-            steps.add(round(step), loss=row["loss"], tokens=tokens)
+            steps.add(round(step), time_s=time_s, loss=row["loss"], tokens=tokens)
     if run.rows and not steps.step:
         account.warn("no progress bar and no total: the rows cannot be given a step")
     if run.copies:
@@ -184,6 +202,9 @@ def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> Tr
     done = done if done < 0.98 else 1.0
     last = run.facts.get("total") if run.summary else None
     account.records += bool(run.summary) and not run.rows
+    if run.prefixed and not run.clock.naive:
+        options = ReadOptions(zone=UTC)  # the times in front of the lines name their zone
+    clock = console.set_clock(steps, options)
     return steps.log(
         file,
         FORMAT.format,
@@ -198,7 +219,7 @@ def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> Tr
         global_batch_size=int(run.facts["batch"]) if "batch" in run.facts else None,
         throughput_samples_per_s=rate,
         phases=run.phases.localised(options),
-        **_window(run, runtime, options),
+        **{"clock": clock} | _window(run, runtime, options),
         **{"world_size": _gpus(run.facts)} | facts(run.settings) | model_facts(run.model),
     )
 
@@ -206,12 +227,12 @@ def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> Tr
 def _window(run: _Run, runtime: float | None, options: ReadOptions) -> dict[str, Any]:
     """Return the clock and the training window that the Trainer's log lines tell, nothing without them."""
     begun, completed = ([t for t in times if math.isfinite(t)] for times in (run.begun, run.completed))
-    if not begun:
-        return {}
     # Every rank may print both; the first begins, the last completes.
-    first, last = min(begun), max(completed, default=math.nan)
+    first, last = min(begun, default=math.nan), max(completed, default=math.nan)
     if math.isnan(last) and runtime:
         last = first + runtime
+    elif math.isnan(first) and runtime:
+        first = last - runtime
     if not last > first:
         return {}
     start, end = values.localise(np.array([first, last]), options.zone)

@@ -15,8 +15,11 @@ FORMAT = FormatInfo(
     title="Hugging Face Trainer, train_results.json",
     reads="runtime, samples and steps from their rates, total_flos",
     seen="transformers 4.x and 5.x, all_results.json",
-    cannot_tell="single steps, the wall clock, tokens, the number of GPUs",
+    cannot_tell="single steps, the wall clock, tokens, the number of GPUs; counts of slow runs with rounded rates",
 )
+
+_SURE_RATE = 0.05
+"""Rates have three decimals: below this, rounding alone is 1 %."""
 
 
 def sniff(head: Head) -> str | None:
@@ -47,6 +50,9 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
     account.lines, account.records = text.count("\n") + 1, 1
     runtime, samples, steps = (value(f"train_{k}") for k in ("runtime", "samples_per_second", "steps_per_second"))
     flops = value("total_flos")
+    counts = [rate * runtime if rate and runtime and rate >= _SURE_RATE else None for rate in (samples, steps)]
+    if runtime and None in counts:
+        account.warn("a rate is rounded to less than 1 %: what it counts is unknown")
     return [
         Steps().log(
             file,
@@ -54,8 +60,8 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
             "Hugging Face Trainer",
             account,
             runtime_s=runtime,
-            samples=samples * runtime if samples and runtime else None,
-            step_count=round(steps * runtime) if steps and runtime and steps * runtime >= 1 else None,
+            samples=counts[0],
+            step_count=round(counts[1]) if counts[1] and counts[1] >= 1 else None,
             flops=flops,
             flops_kind="model" if flops else None,
             throughput_samples_per_s=samples,

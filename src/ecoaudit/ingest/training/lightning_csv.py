@@ -66,7 +66,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
             FORMAT.format,
             "PyTorch Lightning",
             account,
-            step_count=max(steps.step) + 1 if steps.step else None,
+            step_count=max(steps.step) + 1 if steps.step and not steps.resumed else None,
         )
     ]
 

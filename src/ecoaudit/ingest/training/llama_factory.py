@@ -37,7 +37,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
     """Return the run."""
     account, steps = Account(), Steps()
     runtime = last_time = None
-    last_step = 0
+    last_step = done = 0
     for number, text in file.lines():
         account.lines += 1
         if not text.strip():
@@ -49,6 +49,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
             account.bad(number, text, "cut or not a row")
             continue
         account.records += 1
+        done = max(done, step)
         elapsed = _seconds(row.get("elapsed_time"))
         runtime = elapsed if elapsed is not None else runtime
         if not isinstance(row.get("loss"), int | float):
@@ -61,7 +62,9 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
     if not len(steps):
         runtime = None
         account.warn("no row has a training loss: the log is of an evaluation or a prediction, not of training")
-    return [steps.log(file, FORMAT.format, "LLaMA-Factory", account, runtime_s=runtime)]
+    # The closing row, which has no loss, tells the last step.
+    count = done if len(steps) and not steps.resumed else None
+    return [steps.log(file, FORMAT.format, "LLaMA-Factory", account, runtime_s=runtime, step_count=count)]
 
 
 def _tokens(row: dict[str, Any]) -> float:

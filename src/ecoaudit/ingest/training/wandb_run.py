@@ -195,12 +195,15 @@ def _boards_beside(file: LogFile) -> tuple[GpuInfo, ...]:
     """Return the GPUs that `files/wandb-metadata.json` of the run's folder names, none where it is not there."""
     if file.is_url:
         return ()
-    path = Path(file.path).parent / "files" / "wandb-metadata.json"
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return ()
-    return boards_of(data) if isinstance(data, dict) else ()
+    folder = Path(file.path).parent
+    # Notebook services keep the run file in `tmp` below the run's folder.
+    for beside in (folder, folder.parent) if folder.name == "tmp" else (folder,):
+        try:
+            data = json.loads((beside / "files" / "wandb-metadata.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            continue
+        return boards_of(data) if isinstance(data, dict) else ()
+    return ()
 
 
 def _text(value: bytes | int | None) -> str | None:
