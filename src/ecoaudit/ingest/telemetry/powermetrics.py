@@ -1,7 +1,11 @@
-"""macOS `powermetrics` text: `*** Sampled system activity (...) (104.06ms elapsed) ***` and milliwatt lines."""
+"""macOS `powermetrics`: text with `*** Sampled system activity (...) (104.06ms elapsed) ***`, or property lists."""
 
 import math
+import plistlib
 import re
+from datetime import UTC, datetime
+from typing import Any
+from xml.parsers.expat import ExpatError
 
 import numpy as np
 
@@ -15,7 +19,7 @@ from ecoaudit.ingest.telemetry.frame import Readings
 FORMAT = FormatInfo(
     format="powermetrics",
     kind="telemetry",
-    title="macOS powermetrics text",
+    title="macOS powermetrics text and plist",
     reads="GPU power and residency, CPU power as a host counter, times with their zone",
     seen="macOS 12 to 15, Apple silicon",
     cannot_tell="wall power: display, memory and supply losses are not in it; whole seconds in the time",
@@ -27,15 +31,71 @@ _ACTIVE = re.compile(r"^GPU (?:HW )?active residency:\s+([\d.]+)%")
 _MODEL = re.compile(r"^Machine model: (\S+)")
 
 
+_PLIST = re.compile(r"<plist\b.*?</plist>", re.DOTALL)
+
+_Sample = tuple[float, float, dict[str, float]]
+"""Time, elapsed seconds, and values: `GPU` and `CPU` in W, `active` in percent."""
+
+
 def sniff(head: Head) -> str | None:
-    """Recognise a sample's first line."""
+    """Recognise a sample's first line, or its keys."""
+    if "<key>elapsed_ns</key>" in head.text and "<key>processor</key>" in head.text:
+        return "property lists of powermetrics"
     return "powermetrics sample headers" if _SAMPLE.search(head.text) else None
 
 
 def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
     """Return the samples; a reading holds for the interval that ends at its time."""
-    account, readings = Account(), Readings()
-    samples: list[tuple[float, float, dict[str, float]]] = []
+    account = Account()
+    plist = "<key>elapsed_ns</key>" in file.head.text
+    samples, model = _lists(file, account) if plist else _lines(file, account)
+    return [_telemetry(file, options, account, samples, model)]
+
+
+def _lists(file: LogFile, account: Account) -> tuple[list[_Sample], str | None]:
+    """Return the samples of property lists, which a zero byte parts, and the machine's model."""
+    text = file.text()
+    account.lines = text.count("\n") + 1
+    samples: list[_Sample] = []
+    model: str | None = None
+    end = 0
+    for match in _PLIST.finditer(text):
+        end = match.end()
+        try:
+            # Only the element itself is parsed: no document type, so no entities to expand.
+            found = plistlib.loads(match[0].encode(), fmt=plistlib.FMT_XML)
+            samples.append(_of_list(found))
+        except (ExpatError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+            account.bad(text.count("\n", 0, match.start()) + 1, match[0][:120], f"not a sample: {error}")
+            continue
+        model = model or (str(found["hw_model"]) if "hw_model" in found else None)
+    if "<plist" in text[end:]:
+        account.bad(text.count("\n", 0, end) + 1, text[end : end + 120].strip(), "the last sample is cut")
+    return samples, model
+
+
+def _of_list(found: dict[str, Any]) -> _Sample:
+    stamp, elapsed = found["timestamp"], values.real(found["elapsed_ns"]) * 1e-9
+    if not isinstance(stamp, datetime) or not 0 < elapsed < 1e9:
+        raise ValueError("no time")
+    processor, gpu = found.get("processor", {}), found.get("gpu", {})
+    out: dict[str, float] = {}
+    for name, holders in (("CPU", (processor,)), ("GPU", (processor, gpu))):
+        milliwatts = values.real(processor.get(f"{name.lower()}_power"))
+        for holder in holders if math.isnan(milliwatts) else ():
+            milliwatts = values.real(holder.get(f"{name.lower()}_energy")) / elapsed
+            if not math.isnan(milliwatts):
+                break
+        if not math.isnan(milliwatts):
+            out[name] = milliwatts * 1e-3
+    idle = values.real(gpu.get("idle_ratio"))
+    if 0 <= idle <= 1:
+        out["active"] = 100.0 * (1.0 - idle)
+    return stamp.replace(tzinfo=UTC).timestamp(), elapsed, out
+
+
+def _lines(file: LogFile, account: Account) -> tuple[list[_Sample], str | None]:
+    samples: list[_Sample] = []
     model: str | None = None
     for number, text in console_lines(file):
         account.lines += 1
@@ -54,6 +114,13 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
                 account.bad(number, text, str(error))
         elif samples and (match := _ACTIVE.match(text)):
             samples[-1][2].setdefault("active", float(match[1]))
+    return samples, model
+
+
+def _telemetry(
+    file: LogFile, options: ReadOptions, account: Account, samples: list[_Sample], model: str | None
+) -> Telemetry:
+    readings = Readings()
     host: list[float] = []
     spent, previous = 0.0, -math.inf
     for stamp, elapsed, found in samples:
@@ -70,4 +137,4 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
     readings.info[0] = GpuInfo(index=0, name=f"Apple GPU ({model})" if model else "Apple GPU")
     counters = {"package-0": np.array(host, dtype=np.float64)} if any(host) else {}
     account.warn("powermetrics estimates the chip's power; the machine draws more at the wall")
-    return [telemetry(file, FORMAT.format, account, readings, options, power_field="average", host_energy_j=counters)]
+    return telemetry(file, FORMAT.format, account, readings, options, power_field="average", host_energy_j=counters)
