@@ -13,6 +13,8 @@ from ecoaudit.ingest.stamps import in_utc
 from ecoaudit.ingest.telemetry.frame import Readings, frame
 from ecoaudit.ingest.telemetry.plausible import board_power, warn_of_holes
 
+USUAL_W = 3e3
+"""The largest boards are rated below it: readings beyond are most likely of another unit."""
 NO_POWER = "the log has neither power nor energy readings"
 
 
@@ -39,6 +41,9 @@ def telemetry(
         readings.time_s = in_zone.tolist()
     power_w = board_power(np.array(readings.power_w), account)
     warn_of_holes(power_w, account, np.array(readings.energy_j))
+    known = power_w[~np.isnan(power_w)]
+    if known.size and float(np.median(known)) > USUAL_W:
+        account.warn(f"no board draws {float(np.median(known)):,.0f} W: are the readings in milliwatts?")
     readings.power_w = power_w.tolist()
     table = frame(readings, same_tick_s=same_tick_s)
     if np.isnan(table.power_w).all() and table.energy_j is None:
