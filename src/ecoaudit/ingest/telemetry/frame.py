@@ -36,6 +36,16 @@ class Readings:
         self.util.append(util)
         self.energy_j.append(energy_j)
 
+    def without(self, gpus: frozenset[Hashable]) -> "Readings":
+        """Return the readings of all other GPUs."""
+        if not gpus:
+            return self
+        out = Readings(info=self.info)
+        for row in zip(self.time_s, self.gpu, self.power_w, self.util, self.energy_j, strict=True):
+            if row[1] not in gpus:
+                out.add(*row)
+        return out
+
 
 @dataclass(frozen=True)
 class Frame:
