@@ -124,3 +124,21 @@ def test_llama_factorys_closing_row_tells_the_last_step(write: Write) -> None:
 def test_a_resumed_lightning_run_counts_its_own_steps(write: Write) -> None:
     rows = "".join(f"0,{step},1.5\n" for step in range(1049, 2050, 50))
     assert read(write("metrics.csv", "epoch,step,train_loss\n" + rows)).step_count == 21 * 50
+
+
+def test_flops_of_parameters_that_the_trainer_did_not_see_are_unknown(write: Write) -> None:
+    state = '{"log_history": [{"step": 10, "loss": 1.0}, {"step": 10, "train_runtime": 5000.0}], "global_step": 10, '
+    seen = read(write("trainer_state.json", state + '"total_flos": 1.2e18}'))
+    hidden = read(write("trainer_state.json", state + '"total_flos": 1.1e14}'))
+    assert (seen.flops, hidden.flops, hidden.flops_kind) == (1.2e18, None, None)
+    assert any("did not see the parameters" in text for text in hidden.quality.warnings)
+
+
+@pytest.mark.parametrize("name", ["num_input_tokens_seen", "num_tokens", "tokens/total"])
+def test_tokens_by_the_count_of_each_trainer(write: Write, name: str) -> None:
+    rows = [f'{{"step": {step}, "loss": 1.0, "{name}": {4096 * step}}}' for step in (10, 20)]
+    state = read(write("trainer_state.json", f'{{"log_history": [{", ".join(rows)}], "global_step": 20}}'))
+    assert state.tokens == 81920
+    bar = " 50%|#####     | 20/40 [00:10<00:10,  2.00s/it]\n"
+    console = read(write("run.log", bar + f"{{'loss': 1.0, 'learning_rate': 0.1, '{name}': 81920.0, 'epoch': 0.5}}\n"))
+    assert console.tokens == 81920

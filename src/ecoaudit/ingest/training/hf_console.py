@@ -15,6 +15,7 @@ from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training import console
 from ecoaudit.ingest.training.clocks import PrefixClock
 from ecoaudit.ingest.training.phases import Phases, model_facts, notice_model, stamp_of
+from ecoaudit.ingest.training.scalars import TOKENS_SEEN, seen_flops
 from ecoaudit.ingest.training.settings import facts, notice
 from ecoaudit.ingest.training.steps import Steps
 
@@ -188,13 +189,14 @@ def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> Tr
         elif bar is not None:
             step = bar
         if step is not None and math.isfinite(step):
-            tokens = row.get("num_input_tokens_seen") or row.get("tokens/total") or math.nan
+            tokens = next((row[name] for name in TOKENS_SEEN if row.get(name)), math.nan)
             steps.add(round(step), time_s=time_s, loss=row["loss"], tokens=tokens)
     if run.rows and not steps.step:
         account.warn("no progress bar and no total: the rows cannot be given a step")
     if run.copies:
         account.warn(f"{run.copies} lines repeat a row (other ranks); counted once")
     runtime = run.summary.get("train_runtime")
+    flops = seen_flops(run.summary.get("total_flos"), runtime, account)
     rate = run.summary.get("train_samples_per_second")
     # The rates are of the planned run; one that stopped early ends with an earlier epoch.
     planned = run.facts.get("epochs", 0.0)
@@ -213,8 +215,8 @@ def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> Tr
         step_count=round(last * done) if last else _estimate(run.summary),
         runtime_s=runtime,
         samples=rate * runtime * done if rate and runtime else None,
-        flops=run.summary.get("total_flos") or None,
-        flops_kind="model" if run.summary.get("total_flos") else None,
+        flops=flops,
+        flops_kind="model" if flops else None,
         params=run.facts.get("params"),
         global_batch_size=int(run.facts["batch"]) if "batch" in run.facts else None,
         throughput_samples_per_s=rate,

@@ -7,6 +7,7 @@ from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
+from ecoaudit.ingest.training.scalars import seen_flops
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
@@ -49,7 +50,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
 
     account.lines, account.records = text.count("\n") + 1, 1
     runtime, samples, steps = (value(f"train_{k}") for k in ("runtime", "samples_per_second", "steps_per_second"))
-    flops = value("total_flos")
+    flops = seen_flops(value("total_flos"), runtime, account)
     counts = [rate * runtime if rate and runtime and rate >= _SURE_RATE else None for rate in (samples, steps)]
     if runtime and None in counts:
         account.warn("a rate is rounded to less than 1 %: what it counts is unknown")

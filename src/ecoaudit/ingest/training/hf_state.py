@@ -9,6 +9,7 @@ from ecoaudit.ingest import values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
+from ecoaudit.ingest.training.scalars import TOKENS_SEEN, seen_flops
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
@@ -17,7 +18,7 @@ FORMAT = FormatInfo(
     title="Hugging Face Trainer, trainer_state.json",
     reads="steps, loss, epochs, evaluation, total_flos, tokens where counted, runtime and rates of the whole run",
     seen="transformers 4.x and 5.x; NaN and Infinity literals",
-    cannot_tell="the wall clock, the number of GPUs; tokens unless include_num_input_tokens_seen was on",
+    cannot_tell="the wall clock, the number of GPUs; tokens unless they were counted (include_num_input_tokens_seen, TRL, axolotl)",
 )
 
 
@@ -46,12 +47,13 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
             summary = row
         elif isinstance(step, int | float) and "loss" in row:
             account.records += 1
-            steps.add(int(step), loss=_number(row["loss"]), tokens=_seen(row.get("num_input_tokens_seen")))
+            steps.add(int(step), loss=_number(row["loss"]), tokens=_seen(row))
     runtime = _positive(summary.get("train_runtime"))
     last = _positive(state.get("global_step"))
     tokens = _positive(state.get("num_input_tokens_seen")) or _positive(summary.get("num_input_tokens_seen"))
     samples = _samples(summary, runtime, state, account)
     flops = _positive(state.get("total_flos")) or _positive(summary.get("total_flos"))
+    seen = seen_flops(flops, runtime, account)
     if flops is None:
         account.warn("total_flos is 0 or absent: the Trainer did not count FLOPs")
     if len({row["epoch"] for row in history if isinstance(row.get("epoch"), int | float)}) == 0 and not history:
@@ -66,8 +68,8 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
             runtime_s=runtime,
             tokens=tokens,
             samples=samples,
-            flops=flops,
-            flops_kind="model" if flops else None,
+            flops=seen,
+            flops_kind="model" if seen else None,
             throughput_samples_per_s=_positive(summary.get("train_samples_per_second")),
             throughput_tokens_per_s=tokens / runtime if tokens and runtime else None,
         )
@@ -134,5 +136,5 @@ def _positive(value: Any) -> float | None:
     return number if math.isfinite(number) and number > 0 else None
 
 
-def _seen(value: Any) -> float:
-    return _positive(value) or math.nan
+def _seen(row: dict[str, Any]) -> float:
+    return next((count for name in TOKENS_SEEN if (count := _positive(row.get(name)))), math.nan)

@@ -32,10 +32,15 @@ _HELD_OUT = re.compile(r"(?:^|[/_])(?:val|eval|test|valid)", re.IGNORECASE)
 TOTALS = ("train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos")
 """The Trainer's totals, logged when training ends, as they are or below `train/`."""
 _TOTAL = re.compile(rf"^(?:train/)?({'|'.join(TOTALS)})$")
+TOKENS_SEEN = ("num_input_tokens_seen", "num_tokens", "tokens/total")
+"""The running count of tokens in a row of the Trainer, TRL or axolotl."""
 # Logged when the evaluation ends.
 _EVALUATION = re.compile(r"^eval[/_](?:[\w.-]+_)?runtime$")
 _BY_SAMPLES = "Train/Samples/"
 """DeepSpeed's monitor logs once a step, over the samples so far."""
+
+_LEAST_FLOP_PER_S = 5e10
+"""Less than a laptop's processor does; a count below it over a run on GPUs is no count."""
 
 _AT_ONCE_S = 1.0
 """Scalars of one step further apart than this were logged by different parts of the run: training, then evaluation."""
@@ -90,14 +95,14 @@ def training_log(
         clock = "none"
     steps.repeated_lines = 0
     told: dict[str, Any] = {"job_start_s": min(seconds, default=None), "job_end_s": max(seconds, default=None)} | known
-    told |= trainer_totals(totals, None if steps.resumed or not len(steps) else steps.step[-1])
+    told |= trainer_totals(totals, None if steps.resumed or not len(steps) else steps.step[-1], account)
     if "runtime_s" in told and not math.isnan(end):
         told |= {"train_start_s": end - told["runtime_s"], "train_end_s": end}
     told["phases"] = phases.localised(ReadOptions())
     return steps.log(file, name, framework, account, clock=clock, **told)
 
 
-def trainer_totals(totals: dict[str, float], steps_done: float | None) -> dict[str, Any]:
+def trainer_totals(totals: dict[str, float], steps_done: float | None, account: Account) -> dict[str, Any]:
     """Return the fields of `TrainingLog` that the Trainer's totals tell.
 
     Its rates are the planned run's samples and steps by the runtime since the start or a resume: samples are those of
@@ -105,7 +110,7 @@ def trainer_totals(totals: dict[str, float], steps_done: float | None) -> dict[s
     """
     get = {name: value for name, value in totals.items() if math.isfinite(value) and value > 0}
     told: dict[str, Any] = {}
-    if flops := get.get("total_flos"):
+    if flops := seen_flops(get.get("total_flos"), get.get("train_runtime"), account):
         told |= {"flops": flops, "flops_kind": "model"}
     if runtime := get.get("train_runtime"):
         told["runtime_s"] = runtime
@@ -115,6 +120,17 @@ def trainer_totals(totals: dict[str, float], steps_done: float | None) -> dict[s
             done = steps_done / planned if steps_done < 0.95 * planned - 1 else 1.0  # both are rounded
             told |= {"samples": rate * runtime * done, "throughput_samples_per_s": rate * done}
     return told
+
+
+def seen_flops(flops: float | None, runtime_s: float | None, account: Account) -> float | None:
+    """Return the Trainer's `total_flos`, None where its rate shows that it did not see the parameters (ZeRO-3)."""
+    if flops and runtime_s and flops < _LEAST_FLOP_PER_S * runtime_s:
+        account.warn(
+            f"total_flos is {flops / runtime_s / 1e12:.2g} TFLOP/s over the run: the Trainer did not see the "
+            "parameters (ZeRO-3 keeps them apart); FLOPs are unknown"
+        )
+        return None
+    return flops or None
 
 
 def joined(rows: Iterable[Row]) -> list[Row]:

@@ -185,7 +185,7 @@ def _from_summary(file: LogFile, data: dict[str, Any], account: Account) -> Reco
     step = next((s for k in _STEP_KEYS if not math.isnan(s := values.real(data.get(k)))), None)
     known = not (math.isnan(end) or math.isnan(runtime))
     told = {key.rpartition("/")[2]: value for key, value in scalars.items()}
-    totals = trainer_totals({key: value for key, value in told.items() if key in TOTALS}, step)
+    totals = trainer_totals({key: value for key, value in told.items() if key in TOTALS}, step, account)
     tokens = next((v for k, v in scalars.items() if k.endswith(("num_input_tokens_seen", "num_tokens"))), None)
     return Steps().log(
         file,
