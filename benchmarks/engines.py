@@ -15,8 +15,9 @@ import numpy as np
 def by_reading(path: Path) -> float:
     """Return the joules of all boards by the project's reader and integration, counter check and load included."""
     from ecoaudit.ingest import read
-    from ecoaudit.model.nodes import read_nodes, reduce_in_memory, streams
+    from ecoaudit.model.nodes import read_nodes, streams
     from ecoaudit.model.notes import Notes
+    from ecoaudit.model.reduction import reduce_in_memory
 
     notes = Notes()
     found = streams(read([str(path)]).telemetry, notes)

@@ -13,7 +13,7 @@ from ecoaudit.ingest.records import FloatArray, RunLogs, Telemetry
 from ecoaudit.model.audit import Audit
 from ecoaudit.model.build import build_audit
 from ecoaudit.model.inputs import Identity, ModelOptions
-from ecoaudit.model.nodes import FileSums, reduce_file
+from ecoaudit.model.reduction import FileSums, reduce_file
 from model.runs import audit as build
 from model.runs import constant, site, telemetry, training
 

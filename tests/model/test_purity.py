@@ -11,6 +11,7 @@ FOLDER = Path(ecoaudit.model.__file__).parent
 MODULES = sorted(FOLDER.glob("*.py"))
 TOUCHES_THE_WORLD = {"os", "io", "pathlib", "time", "socket", "subprocess", "urllib", "requests", "random", "logging"}
 MAY_IMPORT = (
+    "ecoaudit.counts",
     "ecoaudit.errors",
     "ecoaudit.quantity",
     "ecoaudit.ingest.records",

@@ -3,6 +3,7 @@
 Times are Unix seconds in UTC. Arrays are float64; NaN marks "not in the log", never 0.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -74,13 +75,65 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Replayed:
+    """How to read one recording of a file again: its clock's offset, its power field, its RAPL counters' ranges."""
+
+    number: int
+    offset_s: float
+    instant: bool
+    rapl_range_j: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sieve:
+    """What the model leaves out of a file that is read again, and what it takes as missing.
+
+    Samples up to `after_s` are another file's. Power above `most_w`, shape (gpus,), is no board's. Of the node's own
+    meter readings up to `dead_w` are drop-outs, and intervals above `gap_s` are gaps.
+    """
+
+    after_s: float = -math.inf
+    most_w: FloatArray | None = None
+    dead_w: float = 0.0
+    gap_s: float = math.inf
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """What a file too large for memory holds as a whole.
+
+    `readings` counts samples with power or a counter of any GPU, `step_s` is the median interval between `samples`;
+    `long_s` lists the intervals of more than ten minutes, shape (k, 2). `profile_w` is the boards' mean power around
+    the times `profile_s`, coarse. `node_w_counts` and `node_step_counts` tell how often the node's own meter read a
+    value (W) and took an interval (s), shape (k, 2).
+    """
+
+    replayed: tuple[Replayed, ...]
+    samples: int
+    readings: int
+    step_s: float | None
+    long_s: FloatArray
+    profile_s: FloatArray
+    profile_w: FloatArray
+    node_w_counts: FloatArray
+    node_step_counts: FloatArray
+    sieve: Sieve = field(default_factory=Sieve)
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """The RAPL zones that the file has readings of."""
+        return tuple(dict.fromkeys(zone for how in self.replayed for zone in how.rapl_range_j))
+
+
+@dataclass(frozen=True, slots=True)
 class Telemetry:
     """Samples of the GPUs of one node from one file.
 
     `time_s` has shape (n,) and never decreases. `power_w`, `energy_j` (the counter as read, which may reset) and
     `util_percent` have shape (n, gpus). `host_energy_j` maps a RAPL zone such as `package-0` or `dram-0` to its
     counter of shape (n,), already unwrapped. `node_power_w`, shape (n,), is the node's own meter where the recorder
-    could read one.
+    could read one. With a `head` the arrays hold nothing but the first and the last time, and who needs the samples
+    reads the file again.
     """
 
     source: Source
@@ -100,6 +153,7 @@ class Telemetry:
     node_power_source: str | None = None
     node_gpu_count: int | None = None
     events: tuple[Event, ...] = ()
+    head: Head | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from ecoaudit.errors import EcoauditError
-from ecoaudit.ingest.records import FloatArray, TrainingLog
+from ecoaudit.ingest.records import FloatArray, Telemetry, TrainingLog
 from ecoaudit.model.clock import iso
 from ecoaudit.model.integrate import GAP_FACTOR
 from ecoaudit.model.nodes import Stream
@@ -66,6 +66,17 @@ def _before(found: Sequence[Stream], time_s: float) -> str | None:
     return next((f.source.path for s in found for f in s.files if f.time_s[0] < time_s), None)
 
 
+def _recorded(file: Telemetry) -> list[tuple[float, float]]:
+    """Return the spans that a file recorded without a hole of over an hour."""
+    if file.head is None:
+        return _unbroken(file.time_s)
+    start, end = float(file.time_s[0]), float(file.time_s[-1])
+    long_s = file.head.long_s
+    holes = long_s[long_s[:, 1] - long_s[:, 0] > max(HOLE_S, GAP_FACTOR * (file.head.step_s or 0.0))]
+    inside = holes[(holes[:, 1] > start) & (holes[:, 0] < end)]
+    return list(zip([start, *inside[:, 1].tolist()], [*np.maximum(inside[:, 0], start).tolist(), end], strict=True))
+
+
 def _unbroken(times: FloatArray) -> list[tuple[float, float]]:
     """Return the spans of sorted times, cut at holes of over an hour; some log once an hour."""
     steps = np.diff(times)
@@ -81,7 +92,7 @@ def _covered(stream: Stream, job: Span) -> list[tuple[float, float]]:
     for file in stream.files:
         spans += [
             (max(start, job.start_s), min(end, job.end_s))
-            for start, end in _unbroken(file.time_s)
+            for start, end in _recorded(file)
             if start < job.end_s and end > job.start_s
         ]
     return _union(sorted(spans))

@@ -28,17 +28,16 @@ from ecoaudit.model.network import network
 from ecoaudit.model.nodes import (
     GpuReading,
     NodeReading,
-    Reducer,
     Stream,
     check_counters,
     read_nodes,
-    reduce_in_memory,
     streams,
 )
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.parts import phase_energies, step_energies
-from ecoaudit.model.plausible import plausible, why_no_board_energy
+from ecoaudit.model.plausible import note_impossible, plausible, why_no_board_energy
 from ecoaudit.model.quality import quality
+from ecoaudit.model.reduction import Impossible, Reducer, reduce_in_memory
 from ecoaudit.model.reported import reported_energy
 from ecoaudit.model.stated import with_hardware
 from ecoaudit.model.throughput import find_throughput
@@ -204,6 +203,7 @@ def _read(
         focus = (time.training or time.job) if time.job else None
         window = (focus.start_s, focus.end_s) if focus else (float(cuts.edges[0]), float(cuts.edges[-1]))
         nodes = read_nodes(found, cuts.edges, window, reducer, notes)
+        note_impossible(sum((node.impossible for node in nodes), Impossible()), notes)
     gpus = tuple(gpu for node in nodes for gpu in node.gpus)
     check_counters(gpus, notes)
     fields = sorted({f.power_field for s in found for f in s.files})
@@ -217,7 +217,7 @@ def _read(
 def _meters(logs: RunLogs, read: _Read, options: ModelOptions, notes: Notes) -> NodeMeters | None:
     if read.cuts is None:
         return None
-    own = () if any(m.kind == "node" for m in logs.meters) else own_meters(read.found)
+    own = () if any(m.kind == "node" for m in logs.meters) else own_meters(read.nodes, read.cuts.edges)
     return node_meters((*logs.meters, *own), read.cuts.edges, options.meter_boundary, notes)
 
 

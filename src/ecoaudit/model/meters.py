@@ -12,18 +12,16 @@ from typing import Literal
 
 import numpy as np
 
-from ecoaudit.ingest.records import FloatArray, MeterLog, ReadQuality, Source
+from ecoaudit.ingest.records import FloatArray, MeterLog, ReadQuality, Sieve, Source
 from ecoaudit.model.clock import half_hour_offset, iso
 from ecoaudit.model.intervals import split, trapezoid_j
-from ecoaudit.model.nodes import Stream
+from ecoaudit.model.meter_sums import DEAD_BELOW, GAP_FACTOR, MeterSums, reduce_meter
+from ecoaudit.model.nodes import NodeReading
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.uncertainty import Uncertain, exact, factor
 from ecoaudit.quantity import Basis
 
-GAP_FACTOR = 3.0
 MOSTLY_GAP = 0.05
-DEAD_BELOW = 0.05
-"""A reading below this share of the meter's median is a drop-out: SMC's fell to -43..51 W beside 5.8 kW."""
 ACCURACY = 0.05
 """Accuracy that MLPerf Training's power rules ask of a meter (training_policies, power_measurement.adoc)."""
 ACCOUNTING = "sacct"
@@ -91,33 +89,52 @@ class NodeMeters:
         return result
 
 
-def own_meters(found: Sequence[Stream]) -> tuple[MeterLog, ...]:
-    """Return the nodes' own meters that the recorder read beside the GPUs, as meter logs."""
-    logs = []
-    for stream in found:
-        parts = [(f.time_s, f.node_power_w) for f in stream.files if f.node_power_w is not None]
+@dataclass(frozen=True, slots=True)
+class OwnMeter:
+    """A node's own meter that is already integrated; `name` is the kind of meter."""
+
+    name: str
+    energy: MeterEnergy
+
+
+def own_meters(nodes: Sequence[NodeReading], edges: FloatArray) -> tuple[MeterLog | OwnMeter, ...]:
+    """Return the meters that the recorders read beside the GPUs, as logs where their samples are in memory."""
+    found: list[MeterLog | OwnMeter] = []
+    for node in nodes:
+        files = node.stream.files
+        name = next((f.node_power_source for f in files if f.node_power_source), "node meter")
+        head = next((f.head for f in files if f.head is not None), None)
+        if head is not None:
+            if node.meter is not None and node.meter.first[0] < node.meter.last[0]:
+                step_s = head.sieve.gap_s / GAP_FACTOR
+                found.append(OwnMeter(name, _finished(node.stream.label, node.meter, edges, head.sieve, step_s)))
+            continue
+        parts = [(f.time_s, f.node_power_w) for f in files if f.node_power_w is not None]
         if not parts:
             continue
         times = np.concatenate([time for time, _ in parts])
         power = np.concatenate([values for _, values in parts])
         read = np.isfinite(power)
         if read.sum() > 1:
-            name = next((f.node_power_source for f in stream.files if f.node_power_source), "node meter")
-            source = Source(stream.files[0].source.path, name)
-            logs.append(MeterLog(source, "node", stream.label, times[read], power[read], ReadQuality()))
-    return tuple(logs)
+            source = Source(files[0].source.path, name)
+            found.append(MeterLog(source, "node", node.stream.label, times[read], power[read], ReadQuality()))
+    return tuple(found)
 
 
 def node_meters(
-    logs: Sequence[MeterLog],
+    logs: Sequence[MeterLog | OwnMeter],
     edges: FloatArray,
     stated: Literal["ac", "dc"] | None,
     notes: Notes,
 ) -> NodeMeters | None:
     """Integrate the node meters over the segments between `edges`; None where there is none with readings."""
-    by_boundary: dict[Literal["ac", "dc"], list[MeterLog]] = {}
+    by_boundary: dict[Literal["ac", "dc"], list[MeterLog | OwnMeter]] = {}
     unsaid = False
     for log in logs:
+        if isinstance(log, OwnMeter):
+            unsaid |= stated is None
+            by_boundary.setdefault(stated or "ac", []).append(log)
+            continue
         if log.kind != "node" or not np.isfinite(log.power_w).any():
             continue
         placed = on_clock(log, edges, notes)
@@ -134,8 +151,8 @@ def node_meters(
         notes.warn("the run is metered on both sides of the power supplies: AC is used, the DC readings are left out")
     side: Literal["ac", "dc"] = "ac" if "ac" in by_boundary else "dc"
     chosen = by_boundary[side]
-    meters = tuple(integrate_meter(log, edges) for log in chosen)
-    _note_shared_channels(chosen, notes)
+    meters = tuple(log.energy if isinstance(log, OwnMeter) else integrate_meter(log, edges) for log in chosen)
+    _note_shared_channels([log for log in chosen if isinstance(log, MeterLog)], notes)
     window_s = float(edges[-1] - edges[0])
     gap_share = sum(m.gap_s for m in meters) / (window_s * len(meters))
     invalid = sum(m.invalid_readings for m in meters)
@@ -163,9 +180,13 @@ def node_meters(
         boundary=side,
         coverage=1.0 - gap_share,
         fit_for_calibration=fit,
-        source=f"{len(meters)} × {chosen[0].source.format} at the node, {side.upper()}, trapezoid",
-        accounted=any(log.source.format == ACCOUNTING for log in chosen),
+        source=f"{len(meters)} × {_kind(chosen[0])} at the node, {side.upper()}, trapezoid",
+        accounted=any(_kind(log) == ACCOUNTING for log in chosen),
     )
+
+
+def _kind(log: MeterLog | OwnMeter) -> str:
+    return log.name if isinstance(log, OwnMeter) else log.source.format
 
 
 def boundary_of(log: MeterLog, stated: Literal["ac", "dc"] | None) -> Literal["ac", "dc"] | None:
@@ -206,55 +227,59 @@ def on_clock(log: MeterLog, edges: FloatArray, notes: Notes) -> MeterLog | None:
 
 def integrate_meter(log: MeterLog, edges: FloatArray) -> MeterEnergy:
     """Return one meter's energy by segment, with its gaps; `edges` span the window."""
-    start, end = float(edges[0]), float(edges[-1])
     read = np.isfinite(log.power_w)
     times, power = log.time_s[read], log.power_w[read]
     order = np.argsort(times, kind="stable")
     times, power = times[order], power[order]
-    t0, t1, p0, p1 = times[:-1], times[1:], power[:-1], power[1:]
-    steps = (t1 - t0)[t1 > t0]
+    steps = np.diff(times)
+    steps = steps[steps > 0]
     step = float(np.median(steps)) if steps.size else None
-    limit = GAP_FACTOR * step if step else 0.0
-    dead = max(0.0, DEAD_BELOW * float(np.median(power)))
-    is_gap = (t1 - t0 > limit) | (p0 <= dead) | (p1 <= dead)
+    sieve = Sieve(dead_w=max(0.0, DEAD_BELOW * float(np.median(power))), gap_s=GAP_FACTOR * step if step else 0.0)
+    sums = reduce_meter(times, power, edges, sieve)
+    if sums is None:
+        raise ValueError("a meter without a reading cannot be integrated")
+    return _finished(log.label, sums, edges, sieve, step)
 
+
+def _finished(label: str, sums: MeterSums, edges: FloatArray, sieve: Sieve, step_s: float | None) -> MeterEnergy:
+    """Return the energy of a meter whose readings were reduced with the same `edges` and `sieve`."""
+    start, end = float(edges[0]), float(edges[-1])
+    energy, rows = sums.energy_j, [sums.gaps]
     # Beyond its ends the log holds its last value; more than a gap's length of that is a gap too.
-    for a, b, value in ((start, float(times[0]), power[0]), (float(times[-1]), end, power[-1])):
+    for a, b, value in ((start, *sums.first), (sums.last[0], end, sums.last[1])):
         if b > a:
-            t0, t1 = np.append(t0, a), np.append(t1, b)
-            p0, p1 = np.append(p0, value), np.append(p1, value)
-            is_gap = np.append(is_gap, b - a > limit or value <= dead)
-    order = np.argsort(t0, kind="stable")
-    t0, t1, p0, p1, is_gap = t0[order], t1[order], p0[order], p1[order], is_gap[order]
-
-    energy = split(edges, t0, t1, trapezoid_j(t0, t1, p0, p1), p0, p1)
-    inside = is_gap & (t1 > start) & (t0 < end)
-    gap_from, gap_to = np.maximum(t0[inside], start), np.minimum(t1[inside], end)
-    gap_s = float((gap_to - gap_from).sum())
-    window = np.array([start, end])
-    pieces = [
-        float(split(window, t0[[i]], t1[[i]], trapezoid_j(t0[[i]], t1[[i]], p0[[i]], p1[[i]]), p0[[i]], p1[[i]])[0])
-        for i in np.flatnonzero(inside)
-    ]
-    in_window = (times >= start) & (times <= end)
-    valid = power[in_window & (power > dead)]
-    low, high = (float(valid.min()), float(valid.max())) if valid.size else (0.0, 0.0)
-    gap_j = sum(pieces)
+            held = np.array([[a, b, value, value]])
+            energy = energy + _in_segments(held[0], edges)
+            if b - a > sieve.gap_s or value <= sieve.dead_w:
+                rows.append(held)
+    gaps = np.concatenate(rows)
+    gaps = gaps[(gaps[:, 1] > start) & (gaps[:, 0] < end)]
+    gaps = gaps[np.argsort(gaps[:, 0], kind="stable")]
+    starts, ends = np.maximum(gaps[:, 0], start), np.minimum(gaps[:, 1], end)
+    pieces = [float(_in_segments(gap, np.array([start, end]))[0]) for gap in gaps]
+    gap_s, gap_j = float((ends - starts).sum()), sum(pieces)
+    low, high = (sums.low_w, sums.high_w) if sums.high_w >= sums.low_w else (0.0, 0.0)
     return MeterEnergy(
-        label=log.label,
+        label=label,
         energy_j=energy,
         gap_s=gap_s,
         gap_low_j=min(0.0, low * gap_s - gap_j),
         gap_high_j=max(0.0, high * gap_s - gap_j),
         gaps=tuple(
-            MeterGap(log.label, float(x), float(y), j)
-            for x, y, j in zip(gap_from, gap_to, pieces, strict=True)
-            if y > x
+            MeterGap(label, float(a), float(b), joules)
+            for a, b, joules in zip(starts, ends, pieces, strict=True)
+            if b > a
         ),
-        readings=int(in_window.sum()),
-        invalid_readings=int((in_window & (power <= dead)).sum()),
-        step_s=step,
+        readings=sums.readings,
+        invalid_readings=sums.invalid,
+        step_s=step_s,
     )
+
+
+def _in_segments(interval: FloatArray, edges: FloatArray) -> FloatArray:
+    """Return the energy by segment of one interval: its two times and its two powers."""
+    t0, t1, p0, p1 = interval[:, np.newaxis]
+    return split(edges, t0, t1, trapezoid_j(t0, t1, p0, p1), p0, p1)
 
 
 def _note_shared_channels(logs: Sequence[MeterLog], notes: Notes) -> None:

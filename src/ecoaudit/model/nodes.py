@@ -1,25 +1,22 @@
 """Telemetry files brought together by node and device, reduced over given segments and integrated."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import islice
 
 import numpy as np
 
 from ecoaudit.ingest.records import Event, FloatArray, GpuInfo, Telemetry
-from ecoaudit.model.accumulate import Accumulator
 from ecoaudit.model.integrate import DeviceEnergy, integrate, unread
-from ecoaudit.model.intervals import BoolArray
+from ecoaudit.model.meter_sums import MeterSums, add_meter, reduce_meter, sifted
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.profile import Profile, profile_of
-from ecoaudit.model.reduce import Partial, merge, sampling
+from ecoaudit.model.reduction import FileSums, Impossible, Reducer, merge_files
 
 CEILING = 1.5
 """A board cannot draw more than this times its enforced limit for as long as a sample: such a counter step is false."""
 COMPARE_WARN_PERCENT = 3.0
-BLOCK = 2048
-"""Samples reduced at once: eight boards' readings of that many fit the processor's second-level cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +64,17 @@ class GpuReading:
 
 @dataclass(frozen=True, slots=True)
 class NodeReading:
-    """One node: its GPUs' energy and, where recorded, the energy of its RAPL zones in J by segment."""
+    """One node: its GPUs' energy and, where recorded, the energy of its RAPL zones in J by segment.
+
+    Where files are not in memory, `meter` is what the node's own meter read, with the sieve of the stream's heads, and
+    `impossible` what no board can have drawn.
+    """
 
     stream: Stream
     gpus: tuple[GpuReading, ...]
     rapl_j: dict[str, FloatArray]
+    meter: MeterSums | None = None
+    impossible: Impossible = field(default_factory=Impossible)
 
 
 def streams(telemetry: Sequence[Telemetry], notes: Notes) -> tuple[Stream, ...]:
@@ -122,20 +125,26 @@ def _without_overlap(files: Sequence[Telemetry], label: str, notes: Notes) -> tu
     for file in files:
         rest = file
         ends = [float(k.time_s[-1]) for k in kept if set(_ids(k)) & set(_ids(file))]
-        if ends and float(file.time_s[0]) < max(ends):
-            later = file.time_s > max(ends)
-            share = 1.0 - float(later.mean())
+        start, end = float(file.time_s[0]), float(file.time_s[-1])
+        if ends and start < max(ends):
+            share = min(1.0, (max(ends) - start) / (end - start)) if end > start else 1.0
             notes.warn(
                 f"{label}: two telemetry files overlap in time; {share:.0%} of one is left out, not counted twice"
             )
-            if not later.any():
+            if end <= max(ends):
                 continue
-            rest = _rows(file, later)
+            rest = _after(file, max(ends))
         kept.append(rest)
     return tuple(kept)
 
 
-def _rows(file: Telemetry, keep: BoolArray) -> Telemetry:
+def _after(file: Telemetry, time_s: float) -> Telemetry:
+    """Return what a file holds after a time before its end; a head leaves it to who reads the file again."""
+    if file.head is not None:
+        sieve = replace(file.head.sieve, after_s=time_s)
+        return replace(file, time_s=np.maximum(file.time_s, time_s), head=replace(file.head, sieve=sieve))
+    keep = file.time_s > time_s
+
     def cut(values: FloatArray | None) -> FloatArray | None:
         return None if values is None else values[keep]
 
@@ -151,70 +160,21 @@ def _rows(file: Telemetry, keep: BoolArray) -> Telemetry:
 
 
 def read_nodes(
-    found: Sequence[Stream], edges: FloatArray, focus: tuple[float, float], reducer: "Reducer", notes: Notes
+    found: Sequence[Stream], edges: FloatArray, focus: tuple[float, float], reducer: Reducer, notes: Notes
 ) -> tuple[NodeReading, ...]:
     """Integrate every GPU and RAPL zone of every node over the segments between `edges` (shape (segments + 1,))."""
+    found = [replace(stream, files=sifted(stream.files)) for stream in found]
     sums = iter(reducer([file for stream in found for file in stream.files], edges, focus))
     return tuple(
-        _read_node(number, stream, reduce(merge_files, islice(sums, len(stream.files))), edges, focus, notes)
+        _read_node(number, stream, list(islice(sums, len(stream.files))), edges, focus, notes)
         for number, stream in enumerate(found)
     )
 
 
-@dataclass(frozen=True, slots=True)
-class FileSums:
-    """One telemetry file reduced: its GPUs by identity and its RAPL zones. Small, picklable, and it merges."""
-
-    gpus: dict[object, tuple[GpuInfo, Partial | None]]
-    zones: dict[str, Partial | None]
-
-
-def reduce_file(file: Telemetry, edges: FloatArray, focus: tuple[float, float]) -> FileSums:
-    """Reduce a file over the segments between `edges`; the unit of work for logs that do not fit in memory."""
-    open_above_s = sampling(file.time_s)
-    gpus = Accumulator(len(file.gpus), edges, focus, open_above_s)
-    host = Accumulator(len(file.host_energy_j), edges, focus, open_above_s)
-    counters = np.stack(list(file.host_energy_j.values())) if file.host_energy_j else None
-    for start in range(0, file.time_s.size, BLOCK):
-        here = slice(start, start + BLOCK)
-        gpus.add(
-            file.time_s[here],
-            file.power_w[here].T,
-            None if file.energy_j is None else file.energy_j[here].T,
-            None if file.util_percent is None else file.util_percent[here].T,
-        )
-        if counters is not None:
-            host.add(file.time_s[here], None, counters[:, here], None)
-    names = [info.uuid or (info.index if info.index is not None else i) for i, info in enumerate(file.gpus)]
-    return FileSums(
-        dict(zip(names, zip(file.gpus, gpus.partials(), strict=True), strict=True)),
-        dict(zip(file.host_energy_j, host.partials(), strict=True)),
-    )
-
-
-def merge_files(a: FileSums, b: FileSums) -> FileSums:
-    """Join two files of one node, `a` before `b`."""
-    gpus, zones = dict(a.gpus), dict(a.zones)
-    for key, (info, part) in b.gpus.items():
-        gpus[key] = (info, _joined(gpus[key][1] if key in gpus else None, part))
-    for zone, part in b.zones.items():
-        zones[zone] = _joined(zones.get(zone), part)
-    return FileSums(gpus, zones)
-
-
-Reducer = Callable[[Sequence[Telemetry], FloatArray, tuple[float, float]], Iterable[FileSums]]
-"""Reduces files over the segments between edges, in their order. For logs too large for memory the files may be heads
-(first and last sample, events, quality) and the reducer reads each again, from the head's first time on."""
-
-
-def reduce_in_memory(files: Sequence[Telemetry], edges: FloatArray, focus: tuple[float, float]) -> Iterable[FileSums]:
-    """Reduce files that are in memory, one after the other."""
-    return (reduce_file(file, edges, focus) for file in files)
-
-
 def _read_node(
-    number: int, stream: Stream, sums: FileSums, edges: FloatArray, focus: tuple[float, float], notes: Notes
+    number: int, stream: Stream, files: list[FileSums], edges: FloatArray, focus: tuple[float, float], notes: Notes
 ) -> NodeReading:
+    sums = reduce(merge_files, files)
     readings = []
     for name, (info, partial) in sums.gpus.items():
         if partial is None:
@@ -230,13 +190,21 @@ def _read_node(
             energy = integrate(partial, edges, focus)
             mean = energy.mean_power_w() or 0.0
             rapl[zone] = energy.read_j + mean * energy.filled_s
-    return NodeReading(stream, tuple(readings), rapl)
+    return NodeReading(stream, tuple(readings), rapl, _own_meter(stream, files, edges), sums.impossible)
 
 
-def _joined(a: Partial | None, b: Partial | None) -> Partial | None:
-    if a is None or b is None:
-        return b if a is None else a
-    return merge(a, b)
+def _own_meter(stream: Stream, files: Sequence[FileSums], edges: FloatArray) -> MeterSums | None:
+    """Return what a node's own meter read where not all of its files are in memory."""
+    sieve = next((file.head.sieve for file in stream.files if file.head is not None), None)
+    if sieve is None:
+        return None
+    whole: MeterSums | None = None
+    for file, sums in zip(stream.files, files, strict=True):
+        part = sums.meter
+        if file.head is None and file.node_power_w is not None:
+            part = reduce_meter(file.time_s, file.node_power_w, edges, sieve)
+        whole = add_meter(whole, part, edges, sieve)
+    return whole
 
 
 def check_counters(readings: Sequence[GpuReading], notes: Notes) -> None:

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ecoaudit.ingest.records import FloatArray, Telemetry
+from ecoaudit.ingest.records import Telemetry
 from ecoaudit.model.inputs import Tables
 from ecoaudit.model.nodes import Stream
 from ecoaudit.model.notes import Notes
+from ecoaudit.model.reduction import Impossible, possible_power
 
 MOST_OF_LIMIT = 2.0
 """A sample above this times the board's enforced limit (else its TDP) is a glitch: boards exceed their limit for
@@ -18,27 +19,33 @@ MOST_W = 5000.0
 
 
 def plausible(telemetry: Sequence[Telemetry], tables: Tables, notes: Notes) -> tuple[Telemetry, ...]:
-    """Return the telemetry with impossible power samples (negative, infinite, far above the board's limit) as NaN."""
+    """Return the telemetry with impossible power samples (negative, infinite, far above the board's limit) as NaN.
+
+    Heads are told which samples of theirs are impossible; `note_impossible` warns of these when they are counted.
+    """
     kept = []
-    dropped = samples = 0
-    worst = 0.0
+    found = Impossible()
     for file in telemetry:
         most_w = np.array([_most_w(gpu.power_limit_w, gpu.name, tables) for gpu in file.gpus])
-        impossible = (file.power_w < 0) | (file.power_w > most_w)
-        if impossible.any():
-            found = file.power_w[impossible]
-            worst = float(found[np.argmax(np.abs(found))]) if not dropped or np.abs(found).max() > abs(worst) else worst
-            dropped += int(impossible.sum())
-        possible: FloatArray = np.where(impossible, np.nan, file.power_w) if impossible.any() else file.power_w
-        samples += int(np.isfinite(possible).sum())
+        if file.head is not None:
+            kept.append(replace(file, head=replace(file.head, sieve=replace(file.head.sieve, most_w=most_w))))
+            continue
+        possible, impossible = possible_power(file.power_w, most_w)
+        found += impossible
         kept.append(file if possible is file.power_w else replace(file, power_w=possible))
-    if dropped:
+    note_impossible(found, notes)
+    return tuple(kept)
+
+
+def note_impossible(found: Impossible, notes: Notes) -> None:
+    """Warn of power samples that no board can have drawn."""
+    if found.dropped:
         notes.warn(
-            f"{dropped} of {dropped + samples} power samples are impossible for their board (below 0 W or above "
-            f"{MOST_OF_LIMIT:g} × its limit; the farthest {worst:,.6g} W) and are treated as missing",
+            f"{found.dropped} of {found.dropped + found.possible} power samples are impossible for their board (below "
+            f"0 W or above {MOST_OF_LIMIT:g} × its limit; the farthest {found.farthest_w:,.6g} W) and are treated as "
+            "missing",
             grave=True,
         )
-    return tuple(kept)
 
 
 def why_no_board_energy(read: Sequence[Telemetry], used: Sequence[Stream]) -> str | None:
@@ -57,6 +64,8 @@ def why_no_board_energy(read: Sequence[Telemetry], used: Sequence[Stream]) -> st
 
 def _reads(file: Telemetry) -> int:
     """Return how many samples hold a power or a counter of any board."""
+    if file.head is not None:
+        return file.head.readings
     read = np.isfinite(file.power_w)
     if file.energy_j is not None:
         read = read | np.isfinite(file.energy_j)

@@ -16,7 +16,9 @@ class Profile:
 
 
 def profile_of(file: Telemetry) -> Profile:
-    """Return the mean over the boards that were read at each sample."""
+    """Return the mean over the boards that were read at each sample, of a head that around some of them."""
+    if file.head is not None:
+        return Profile(file.head.profile_s, file.head.profile_w)
     read = np.isfinite(file.power_w)
     mean: FloatArray = np.where(read, file.power_w, 0.0).sum(axis=1) / np.maximum(read.sum(axis=1), 1)
     return Profile(file.time_s, mean)

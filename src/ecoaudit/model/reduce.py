@@ -77,13 +77,17 @@ def histogram(steps: FloatArray) -> tuple[FloatArray, IntArray]:
     return _three_digits(values), counts[values > 0].astype(np.int64)
 
 
+def open_above(step_s: float | None, samples: int) -> float:
+    """Return the length in s above which an interval of a file stays open, by its median interval."""
+    return 0.0 if step_s is None or samples <= KEEP_ALL_BELOW else OPEN_FACTOR * step_s
+
+
 def sampling(time_s: FloatArray) -> float:
-    """Return the length in s above which an interval of a file stays open; its times never decrease."""
+    """Return `open_above` of samples whose times never decrease."""
     steps = np.diff(time_s)
     steps = steps[steps > 0]
-    if steps.size < KEEP_ALL_BELOW:
-        return 0.0
-    return OPEN_FACTOR * float(np.median(steps[:: steps.size // MANY + 1]))  # of many, some tell
+    # Of many intervals, some tell.
+    return open_above(float(np.median(steps[:: steps.size // MANY + 1])) if steps.size else None, steps.size)
 
 
 def regular_sums(

@@ -19,7 +19,7 @@ WAITING = frozenset({"idle", "stall", "wait"})
 HIDEABLE_CHECKPOINT = ("share of a checkpoint that asynchronous writing hides", 0.8, 0.5, 1.0)
 EVAL_HALVED = 0.5
 HEAD_SAMPLES = 2
-"""A file's head holds no more samples than this (`nodes.Reducer`)."""
+"""A file's head holds no more samples than this (`records.Head`)."""
 
 
 def idle_ends(facts: RunFacts) -> Candidate | None:

@@ -5,6 +5,14 @@ import numpy as np
 from ecoaudit.ingest.records import FloatArray
 
 STEP_S = 1.0
+_DIGITS = 6
+"""Decimals of a clock's offset in s: logs give milliseconds, and what lies behind is the arithmetic's."""
+
+
+def offsets(wall_s: FloatArray, monotonic_s: FloatArray) -> FloatArray:
+    """Return by how much the wall clock is ahead of the monotonic one at each sample, in s, to the microsecond."""
+    found: FloatArray = np.round(wall_s - monotonic_s, _DIGITS)
+    return found
 
 
 def corrected(wall_s: FloatArray, monotonic_s: FloatArray) -> tuple[FloatArray, int]:
@@ -17,7 +25,7 @@ def corrected(wall_s: FloatArray, monotonic_s: FloatArray) -> tuple[FloatArray, 
     if not len(wall_s):
         return wall_s, 0
     if bool(np.isfinite(monotonic_s).all()) and bool((np.diff(monotonic_s) >= 0).all()):
-        offset = wall_s - monotonic_s
+        offset = offsets(wall_s, monotonic_s)
         steps = int((np.abs(np.diff(offset)) > STEP_S).sum())
         return monotonic_s + float(np.median(offset)), steps
     interval = np.diff(wall_s)

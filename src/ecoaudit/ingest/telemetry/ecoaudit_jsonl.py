@@ -24,7 +24,7 @@ from ecoaudit.ingest.telemetry.ecoaudit_recordings import (
     warn_of_no_gpu,
 )
 from ecoaudit.ingest.telemetry.plausible import board_power, warn_of_holes
-from ecoaudit.ingest.telemetry.rapl import unwrap
+from ecoaudit.ingest.telemetry.rapl import Unwrapped, usual_range
 
 FORMAT = FormatInfo(
     format="ecoaudit",
@@ -202,24 +202,21 @@ def _events(segment: _Segment, time_s: FloatArray, wall: FloatArray, mono: Float
 
 
 def _rapl(group: list[_Segment], order: IntArray | slice) -> dict[str, FloatArray]:
-    """Return each zone's counter, unwrapped within a segment; over a restart of the recorder only a rise is counted."""
+    """Return each zone's counter without its wraps."""
     read = [counters for segment in group for _, counters in segment.zones]
     zones = sorted({zone for counters in read for zone, values in counters.items() if not np.isnan(values).all()})
     out: dict[str, FloatArray] = {}
     for name in zones:
+        counter = Unwrapped()
         parts: list[FloatArray] = []
-        last_raw = last_joined = math.nan
         for segment in group:
             raw = np.full(segment.rows, np.nan)
             for start, counters in segment.zones:
                 if name in counters:
                     raw[start : start + len(counters[name])] = counters[name]
-            joined = unwrap(raw, segment.recording.header.rapl_max_j.get(name))
-            known = np.flatnonzero(~np.isnan(raw))
-            if len(known):
-                if not math.isnan(last_raw):
-                    joined = joined + last_joined + max(raw[known[0]] - last_raw, 0.0) - raw[known[0]]
-                last_raw, last_joined = float(raw[known[-1]]), float(joined[known[-1]])
-            parts.append(joined)
-        out[name] = np.concatenate(parts)[order]
+            range_j = segment.recording.header.rapl_max_j.get(name)
+            highest_j = float(np.nanmax(raw, initial=0.0)) if segment.rows else 0.0
+            counter.restart()
+            parts.append(counter.add(raw, range_j or usual_range(highest_j)))
+        out[name] = joined(parts)[order]
     return out

@@ -1,5 +1,7 @@
 """RAPL counters: energy that starts again at 0 when its register is full."""
 
+import math
+
 import numpy as np
 
 from ecoaudit.ingest.records import FloatArray
@@ -8,17 +10,39 @@ from ecoaudit.ingest.records import FloatArray
 _RAPL_RANGES_J = (65532.610987, 262143.328850, 1048575.0)
 
 
-def unwrap(counter_j: FloatArray, range_j: float | None) -> FloatArray:
-    """Return a RAPL counter without its wraps; shape (n,), NaN stays NaN.
+def usual_range(highest_j: float) -> float:
+    """Return the smallest usual range that holds a counter's highest reading."""
+    return next((r for r in _RAPL_RANGES_J if r >= highest_j), highest_j)
 
-    A step down adds the counter's range: as stated, else the smallest usual range above the highest reading.
+
+class Unwrapped:
+    """A RAPL counter without its wraps, from readings that come block by block.
+
+    A step down adds the counter's range; over a restart of the recorder only a rise is counted.
     """
-    known = np.flatnonzero(~np.isnan(counter_j))
-    if len(known) < 2:
-        return counter_j
-    values = counter_j[known]
-    size = range_j or next((r for r in _RAPL_RANGES_J if r >= values.max()), float(values.max()))
-    wraps = np.concatenate(([0.0], np.cumsum(np.diff(values) < 0)))
-    out = counter_j.copy()
-    out[known] = values + wraps * size
-    return out
+
+    def __init__(self) -> None:
+        self._raw = self._joined = math.nan
+        self._shift = self._wraps = 0.0
+        self._restarted = True
+
+    def restart(self) -> None:
+        """Say that a new recording begins."""
+        self._restarted = True
+
+    def add(self, counter_j: FloatArray, range_j: float) -> FloatArray:
+        """Return the readings that come next, shape (n,), unwrapped; NaN stays NaN."""
+        known = np.flatnonzero(~np.isnan(counter_j))
+        if not known.size:
+            return counter_j
+        values = counter_j[known]
+        if self._restarted:
+            first = float(values[0])
+            if not math.isnan(self._raw):
+                self._shift = self._joined + max(first - self._raw, 0.0) - first
+            self._raw, self._wraps, self._restarted = first, 0.0, False
+        wraps = self._wraps + np.cumsum(np.diff(values, prepend=self._raw) < 0)
+        out = counter_j.copy()
+        out[known] = values + wraps * range_j + self._shift
+        self._raw, self._joined, self._wraps = float(values[-1]), float(out[known[-1]]), float(wraps[-1])
+        return out
