@@ -483,10 +483,11 @@ function planCost(price, gpuHours, notes) {
     notes.missing("cost.total", "no price is known for these GPUs; set price_per_gpu_hour");
     return { cost: { total: null, per_gpu_hour: null, gpu_hours, currency: "USD" }, total: null };
   }
-  const value = `$${general(price.usd)} (${price.provider} ${price.instance})`;
+  const offer = `${price.provider} ${price.instance}`.trim();
+  const value = `$${general(price.usd)} (${offer})`;
   notes.cite("price of a GPU-hour", value, price.citation);
   const usd = factor(`price of ${price.gpu} at ${price.provider}`, [price.usd, price.low, price.high], 0);
-  const source = `${price.provider} ${price.instance}: ${price.citation.source}`.trim();
+  const source = `${offer}: ${price.citation.source}`;
   const total = usd.times(gpuHours);
   const cost = {
     total: total.quantity("USD", "modelled", `GPU-hours × price, ${source}`),
