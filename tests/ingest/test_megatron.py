@@ -111,3 +111,28 @@ def test_arguments_are_read_behind_the_prefix_of_a_rank(run_of: Read, fixtures: 
     log = run_of(write("a.log", "".join(f"7: {line}\n" for line in text.splitlines())))
     assert (log.sequence_length, log.world_size, log.tokens) == (4096, 16, 960 * 4096)
     assert len(log.phases) == 3
+
+
+def test_a_collectors_stamps_are_the_clock_of_lines_without_one(run_of: Read, fixtures: Path, write: Write) -> None:
+    lines = (fixtures / "megatron/restart.log").read_text().splitlines()
+    log = run_of(write("a.log", "\n".join(f"2026-01-01T00:00:{i:02d}.5Z {line}" for i, line in enumerate(lines))))
+    assert log.clock == "utc" and log.steps is not None
+    assert (log.steps.time_s - log.steps.time_s[0]).tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+
+
+def test_a_first_iteration_that_the_second_line_counts_again_counts_once(run_of: Read, write: Write) -> None:
+    line = (
+        " [2026-06-18 16:59:{}] iteration {:8d}/ 200 | consumed samples: {} | elapsed time per iteration (ms): {} | "
+        "global batch size: 4 | lm loss: 9.0E+00 |"
+    )
+    first, second = line.format("08.700", 1, 4, 4938.9), line.format("08.900", 10, 40, 511.89)
+    assert run_of(write("a.log", f"{first}\n{second}\n")).runtime_s == pytest.approx(5.1189)
+
+
+def test_the_training_begins_with_the_first_attempt(run_of: Read, fixtures: Path, write: Write) -> None:
+    text = (fixtures / "megatron/stamped.log").read_text()
+    log = run_of(write("a.log", text + text.replace("20:0", "21:0")))
+    once = run_of("megatron/stamped.log")
+    assert log.train_start_s == once.train_start_s
+    assert once.train_end_s is not None and log.train_end_s == once.train_end_s + 3600
+    assert any("begin anew once: several runs in one file count as one run" in w for w in log.quality.warnings)

@@ -11,6 +11,8 @@ from ecoaudit.ingest import values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, console_lines, rank_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
+from ecoaudit.ingest.training import console
+from ecoaudit.ingest.training.clocks import PrefixClock
 from ecoaudit.ingest.training.megatron_arguments import Arguments
 from ecoaudit.ingest.training.megatron_phases import MegatronPhases
 from ecoaudit.ingest.training.steps import Steps, whole_batch
@@ -72,6 +74,8 @@ class _State:
     hardware_flops: bool = False
     skipped: int = 0
     stamped: bool = False
+    prefix: PrefixClock = field(default_factory=PrefixClock)
+    collected: list[float] = field(default_factory=list)  # the times of a collector, where the lines have none
     total: float | None = None
     deepspeed_step: tuple[int, float] = (-1, math.nan)
     phases: MegatronPhases = field(default_factory=MegatronPhases)
@@ -98,9 +102,12 @@ def _remember(text: str, state: _State) -> None:
     if match := _DEEPSPEED.search(text):
         state.deepspeed_step = (int(match[2]), values.parse_time(match[1])[0])
     elif match := _DATETIME.search(text):
-        moment = state.moments[match[1]] = values.parse_time(match[2])[0]
+        moment = values.parse_time(match[2])[0]
         if match[1] == "after training is done":
+            state.moments[match[1]] = moment
             state.phases.training_done(moment)
+        else:
+            state.moments.setdefault(match[1], moment)  # of the first attempt
     elif match := _PARAMETERS.search(text):
         state.parameters[(match[1], match[2])] = int(match[3])
     elif match := _TOTAL.search(text):
@@ -146,6 +153,7 @@ def _iteration(before: str, text: str, number: int, steps: Steps, state: _State,
     if added:
         account.records += 1
         state.stamped |= not math.isnan(time_s)
+        state.collected.append(state.prefix.read(before))
         state.phases.iteration(step, time_s, duration, own=stamp is not None)
         try:
             _collect(fields, duration, state)
@@ -215,16 +223,22 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
         steps.tokens = [samples * length for samples in steps.samples]
     if state.skipped:
         account.warn(f"{state.skipped} iterations were skipped or NaN: their energy counts, they trained nothing")
-    if state.stamped:
-        steps.time_s = values.localise(np.array(steps.time_s), options.zone).tolist()
+    _leave_out_first(steps)
+    naive = state.stamped or state.prefix.naive
+    if not state.stamped:
+        steps.time_s = state.collected
+    clock = console.set_clock(steps, options, naive=naive)
     known: dict[str, Any] = {}
     moments = {k: float(values.localise(np.array([v]), options.zone)[0]) for k, v in state.moments.items()}
     if moments:
         known["job_start_s"] = min(moments.values())
         known["train_start_s"] = moments.get("before the start of training step")
-        known["train_end_s"] = known["job_end_s"] = moments.get("after training is done")
-    clock: Literal["utc", "naive", "none"] = "none"
-    if state.stamped or moments:
+        done = moments.get("after training is done")
+        if done is not None and not any(t > done for t in steps.time_s):  # no attempt after it
+            known["train_end_s"] = known["job_end_s"] = done
+    if clock != "none" and not state.stamped:
+        moments = {}  # by another clock than the collector's
+    if moments and clock == "none":
         clock = "naive" if options.zone is None else "utc"
     if np.isnan(np.array(steps.tokens)).all():
         what = "batch size and sequence length" if batch is None else "sequence length"
@@ -254,6 +268,20 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
         throughput_tokens_per_s=_rate(steps),
         **known,
     )
+
+
+def _leave_out_first(steps: Steps) -> None:
+    """Take the first iteration out of the second line's mean.
+
+    Since 2025-12 the first iteration has a line of its own and counts in the next one's mean again, which is then
+    longer than the time between the two lines.
+    """
+    if len(steps) < 2 or steps.step[1] <= steps.step[0]:
+        return
+    between, first, second = steps.step[1] - steps.step[0], steps.duration_s[0], steps.duration_s[1]
+    if between * second > steps.time_s[1] - steps.time_s[0] + 1.0:
+        rest = (between + 1) * second - first
+        steps.duration_s[1] = rest / between if rest > 0 else steps.duration_s[1]
 
 
 def _mean(numbers: list[float]) -> float | None:

@@ -32,7 +32,7 @@ FORMAT = FormatInfo(
 
 _STEP = re.compile(r"\[step=(\d+)/(?:\d+|\?\?\?)[^\]]*\]")
 _STAMP = re.compile(r"\[?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?)\]?")
-_METRIC = re.compile(r"^\s+([A-Za-z][\w /().-]*?)=(-?[\d.,]+(?:e[-+]?\d+)?|nan|inf)\s*$")
+_METRIC = re.compile(r"(?:^|\s)\s{3,}([A-Za-z][\w /().-]*?)=(-?[\d.,]+(?:e[-+]?\d+)?|nan|inf)\s*$")
 _EVALUATING = re.compile(r"Running evaluation for '([^']{1,200})'")
 _EVALUATED = re.compile(r"Finished .{1,200} evals in ([\d.]+) seconds")
 _SIZE = re.compile(r"Total number of parameters: ([\d,]{1,20})")
@@ -57,7 +57,7 @@ def sniff(head: Head) -> str | None:
     """Recognise a step line followed by an indented metric."""
     lines = [clean(line) for line in head.text.splitlines()]
     for line, following in pairwise(lines):
-        if _STEP.search(line) and _METRIC.match(following):
+        if _STEP.search(line) and _METRIC.search(following):
             return "line `[step=N/M]` followed by indented metrics"
     return None
 
@@ -134,7 +134,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
                 stamps = _STAMP.findall(text[: match.start()])
                 time_s = values.parse_time(stamps[-1])[0] if stamps else math.nan
                 state.open(values.step_number(match[1]), time_s, rank_of(text))
-            elif state.current is not None and (metric := _METRIC.match(text)):
+            elif state.current is not None and (metric := _METRIC.search(text)):
                 state.metrics[metric[1]] = values.number(metric[2])
             else:
                 state.notice(text)

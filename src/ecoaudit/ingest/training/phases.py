@@ -11,6 +11,9 @@ from ecoaudit.ingest import values
 from ecoaudit.ingest.records import Phase, ReadOptions
 
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?)")
+# A collector's or a logger's stamp before the framework's own line.
+_COLLECTOR = re.compile(r"\W{0,3}\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[-+]\d\d:?\d\d)[\]\s]")
+_LOGGER = re.compile(r"\W{0,3}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \| \w+ +\| ")
 _LONGEST_S = 86_400.0
 """A phase above a day is a line lost in between, not a checkpoint."""
 
@@ -44,8 +47,12 @@ _FINISHED = re.compile(
 
 
 def stamp_of(text: str) -> float:
-    """Return the line's first stamp as if it were UTC, NaN without one."""
-    match = _STAMP.search(text)
+    """Return the line's own first stamp as if it were UTC, NaN without one; a collector's has another zone."""
+    collected = _COLLECTOR.match(text)
+    before = collected or _LOGGER.match(text)
+    match = _STAMP.search(text, before.end()) if before else None
+    if match is None and collected is None:
+        match = _STAMP.search(text)
     try:
         return values.parse_time(match[1])[0] if match else math.nan
     except ValueError:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -141,6 +142,9 @@ class Steps:
             fields |= training_window(series, first_line, known.get("job_start_s"))
             if rework:
                 account.warn(f"the log goes back to earlier steps: {rework} steps were trained again")
+                anew = sum(b < a and b <= self.step[0] for a, b in pairwise(self.step))
+                if anew:
+                    account.warn(f"the steps begin anew {_times(anew)}: several runs in one file count as one run")
             energy = np.array(self.energy_j, dtype=np.float64)
             if not np.isnan(energy).all():
                 fields["gpu_energy_j_per_step"] = energy
@@ -161,6 +165,10 @@ class Steps:
             steps=series,
             **fields,
         )
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _per_step(step: list[int], running: list[float], rework: int) -> float | None:
