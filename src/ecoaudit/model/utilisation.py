@@ -59,7 +59,7 @@ def by_utilisation(
         notes.null(
             "energy.levels.L3",
             f"no metered node is like this one ({node_gpus} × {gpu.name}); record GPU power and give --host-power-w, "
-            "use `ecoaudit calibrate`, or, where the run had a part of a larger node, give --node-gpus",
+            "use `ecoaudit calibrate`, or state the size of the whole node where the run had a part of one",
         )
         return None
     u, known_u = utilisation(system, training, duration_s, tables.measured_pairs(), notes)

@@ -301,7 +301,7 @@ function nodeLine(system, notes) {
     notes.missing(
       "energy.levels.L3",
       `no metered node is like this one (${perNode} × ${gpu.name}); record GPU power and give --host-power-w, ` +
-        "or use `ecoaudit calibrate`",
+        "use `ecoaudit calibrate`, or state the size of the whole node where the run had a part of one",
     );
     return null;
   }
