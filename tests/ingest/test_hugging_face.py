@@ -142,3 +142,11 @@ def test_tokens_by_the_count_of_each_trainer(write: Write, name: str) -> None:
     bar = " 50%|#####     | 20/40 [00:10<00:10,  2.00s/it]\n"
     console = read(write("run.log", bar + f"{{'loss': 1.0, 'learning_rate': 0.1, '{name}': 81920.0, 'epoch': 0.5}}\n"))
     assert console.tokens == 81920
+
+
+@pytest.mark.parametrize("wrap", ["0: {}", "2026-01-01T00:00:10.123456789Z {}", "[pod/train-0] {}", "{}"])
+def test_llama_factory_rows_behind_a_prefix_or_in_an_issue(write: Write, wrap: str) -> None:
+    row = '{{"current_steps": {0}, "total_steps": 12, "loss": 1.5, "epoch": 1.0, "elapsed_time": "0:00:{0:02d}"}}'
+    text = "Here is my log:\n```\n" + "".join(wrap.format(row.format(s)) + "\n" for s in (5, 10)) + "```\n"
+    log = read(write("trainer_log.jsonl", text))
+    assert (log.last_step, log.quality.bad_lines) == (10, 0)

@@ -208,3 +208,22 @@ def test_llmc_with_prefixes(write: Write, prefix: str) -> None:
     log = read(write, "".join(prefix + line + "\n" for line in LLMC.splitlines()), "llmc")
     assert (log.params, log.world_size, log.sequence_length, log.tokens) == (124475904, 8, 1024, 2 * 524288)
     assert log.clock == ("utc" if prefix.startswith("2026") else "none")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "last"),
+    [
+        ("0 val 10.95\n0 train 10.95\n1 train 9.1\n2 train 8.7\n", "nanogpt", 2),
+        ("s:0 tel:11.0\ns:1 trl:10.9 lr:0.0001 norm:1.0\ns:2 trl:10.8 lr:0.0001 norm:1.0\n", "llmc", 2),
+        (LLMC, "llmc", 2),
+        (nanogpt(0, 100) + nanogpt(10, 100), "nanogpt", 10),
+    ],
+)
+@pytest.mark.parametrize(
+    "wrap", ["\x1b[32m{}\x1b[0m", "2026-01-01 00:00:10.123 | INFO     | __main__:main:12 - {}", "> {}"]
+)
+def test_colours_loggers_and_quotes_around_lines(write: Write, text: str, expected: str, last: int, wrap: str) -> None:
+    log = read(write, "".join(wrap.format(line) + "\n" for line in text.splitlines()), expected)
+    assert log.last_step == last
+    if text == LLMC:
+        assert (log.tokens, log.world_size) == (2 * 524288, 8)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ecoaudit.ingest.files import LogFile
+from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, console_lines
 from ecoaudit.ingest.records import Clock, ReadOptions
 from ecoaudit.ingest.training.steps import Steps
@@ -41,6 +41,13 @@ def records(
             yield number, text, match
         if found < begun:
             account.bad(number, text, "the record is cut")
+
+
+def mostly(pattern: re.Pattern[str], head: Head) -> bool:
+    """Return whether a log of nothing but such rows begins here: two at least, and most of the first lines."""
+    rows = [line.rstrip() for line in head.text.splitlines()[:40] if line.strip()]
+    found = sum(pattern.search(row) is not None for row in rows)
+    return found >= max(2, 0.5 * len(rows))
 
 
 def set_clock(steps: Steps, options: ReadOptions, *, naive: bool = True) -> Clock:

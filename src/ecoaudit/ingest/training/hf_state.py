@@ -18,7 +18,7 @@ FORMAT = FormatInfo(
     title="Hugging Face Trainer, trainer_state.json",
     reads="steps, loss, epochs, evaluation, total_flos, tokens where counted, runtime and rates of the whole run",
     seen="transformers 4.x and 5.x; NaN and Infinity literals",
-    cannot_tell="the wall clock, the number of GPUs; tokens unless they were counted (include_num_input_tokens_seen, TRL, axolotl)",
+    cannot_tell="the wall clock, the number of GPUs; tokens unless the Trainer, TRL or axolotl counted them",
 )
 
 

@@ -20,17 +20,13 @@ FORMAT = FormatInfo(
     cannot_tell="the wall clock, batch size, the number of GPUs; tokens unless counting was on",
 )
 
+_ROW = re.compile(r'\{[^\n}]*"current_steps"[^\n}]*"elapsed_time"')
 _ELAPSED = re.compile(r"(?:(\d{1,5}) days?, )?(\d{1,6}):(\d\d):(\d\d)")
 
 
 def sniff(head: Head) -> str | None:
     """Recognise rows with these keys."""
-    line = head.text.split("\n", 1)[0]
-    return (
-        "JSON lines with current_steps and elapsed_time"
-        if '"current_steps"' in line and '"elapsed_time"' in line
-        else None
-    )
+    return "JSON lines with current_steps and elapsed_time" if _ROW.search(head.text) else None
 
 
 def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG001 - elapsed time only
@@ -40,10 +36,11 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
     last_step = done = 0
     for number, text in file.lines():
         account.lines += 1
-        if not text.strip():
-            continue
+        start = text.find("{")
+        if start < 0:
+            continue  # the rows may stand in an issue or behind a container's clock
         try:
-            row = json.loads(text)
+            row, _ = json.JSONDecoder().raw_decode(text, start)
             step = values.step_number(row["current_steps"])
         except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
             account.bad(number, text, "cut or not a row")

@@ -26,15 +26,14 @@ _WHOLE = re.compile(
 )
 _START = re.compile(r"\bstep\s+\d+/\d+ \| loss")
 _MAIN = re.compile(r"(?:^|\s)s:(\d+) (tel|trl|eval|hellaswag):(-?[\d.]+|nan)")
-_ROW = re.compile(r"(?:^|\s)\| ([\w() .]+?)\s*\| (\S.*?)\s*\|\s*$")
+_ROW = re.compile(r"(?:^|\s)\| ([\w() .]+?)\s*\| ([^|]*[^|\s])\s*\|\s*$")
 
 
 def sniff(head: Head) -> str | None:
     """Recognise a step line, or rows of main.log."""
     if _WHOLE.search(head.text):
         return "console line `step N/M | loss x | ... ms | ... tok/s` of llm.c"
-    rows = [line for line in head.text.splitlines() if line.strip()][:10]
-    return "rows `s:N trl:x` of llm.c's main.log" if rows and all(_MAIN.search(r) for r in rows[:5]) else None
+    return "rows `s:N trl:x` of llm.c's main.log" if console.mostly(_MAIN, head) else None
 
 
 def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:

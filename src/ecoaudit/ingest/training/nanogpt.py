@@ -37,7 +37,7 @@ _WHOLE = re.compile(f"{_NANOGPT.pattern}|{_BUILD.pattern}|{_LLAMA2C.pattern}")
 _START = re.compile(
     r"\biter \d+: loss|\bstep\s+\d+(?:/\d+)?\s*(?:\([\d.]+%\)\s*)?[|,]\s*loss:|(?<![\w.])\d+ \| loss .{1,12} \| lr "
 )
-_LOGTXT = re.compile(r"^(\d+) (train|val|hella) (-?[\d.]+|nan)$")
+_LOGTXT = re.compile(r"(?:^|\s)(\d+) (train|val|hella) (-?[\d.]+|nan)$")
 _EVALUATED = re.compile(r"\bstep \d+: train loss ")
 _OVERRIDING = re.compile(r"Overriding: (\w+) = ([\w.]+)")
 _COUNT = r"(\d[\d,]{0,20})"
@@ -68,10 +68,7 @@ def sniff(head: Head) -> str | None:
         return "console line `step N | loss: x | ... dt: y ms`"
     if _LLAMA2C.search(head.text):
         return "console line `N | loss x | lr y | z ms` of llama2.c"
-    rows = [line for line in head.text.splitlines() if line.strip()][:20]
-    if len(rows) >= 2 and all(_LOGTXT.match(row) for row in rows[:-1]):
-        return "rows `N train loss` of build-nanogpt's log.txt"
-    return None
+    return "rows `N train loss` of build-nanogpt's log.txt" if console.mostly(_LOGTXT, head) else None
 
 
 def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
@@ -89,7 +86,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
         for name, pattern in _FACTS:
             if name not in told and (match := pattern.search(text)):
                 told[name] = match[1]
-        row = _LOGTXT.match(text)
+        row = _LOGTXT.search(text)
         if row and row[2] == "train":
             account.records += steps.add(int(row[1]), loss=float(row[3]))
         evaluated |= _EVALUATED.search(text) is not None
