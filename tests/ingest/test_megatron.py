@@ -136,3 +136,8 @@ def test_the_training_begins_with_the_first_attempt(run_of: Read, fixtures: Path
     assert log.train_start_s == once.train_start_s
     assert once.train_end_s is not None and log.train_end_s == once.train_end_s + 3600
     assert any("begin anew once: several runs in one file count as one run" in w for w in log.quality.warnings)
+
+
+def test_neox_prints_flops_with_their_prefix(run_of: Read, fixtures: Path, write: Write) -> None:
+    text = (fixtures / "megatron/neox_clock.log").read_text().replace("66.0TFLOPS", "0.2PFLOPS")
+    assert run_of(write("a.log", text)).tflops_per_gpu == pytest.approx(200.0)

@@ -39,3 +39,13 @@ def result(folder: Path, benchmark: str, key: str, counts: list[float]) -> Path:
 def test_samples_at_the_target(tmp_path: Path, benchmark: str, key: str, counts: list[float], samples: int) -> None:
     (log,) = ingest.read([str(result(tmp_path, benchmark, key, counts))]).training
     assert log.samples == samples
+
+
+@pytest.mark.parametrize("benchmark", ["gnn", "rgat"])
+def test_a_fraction_of_an_epoch_counts_the_samples_that_the_log_tells(tmp_path: Path, benchmark: str) -> None:
+    path = result(tmp_path, benchmark, "epoch_num", [0.05, 0.85])
+    assert ingest.read([str(path)]).training[0].samples is None
+    told = {"time_ms": 1_715_000_000_000, "event_type": "POINT", "key": "train_samples", "value": 94_605_581}
+    path.write_text(f":::MLLOG {json.dumps({**told, 'metadata': {}})}\n" + path.read_text(encoding="utf-8"))
+    (log,) = ingest.read([str(path)]).training
+    assert log.samples == round(0.85 * 94_605_581)

@@ -43,6 +43,7 @@ _PARAMETERS = re.compile(r"number of parameters on .*?rank \((\d+), ?(\d+)\)\s*:
 _TOTAL = re.compile(r"> total params: ([\d,]{1,20})")
 # DeepSpeed's line for the step, which GPT-NeoX and Megatron-DeepSpeed print before their own and which has a clock.
 _DEEPSPEED = re.compile(r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3})\].*\[Rank 0\] step=(\d{1,12}), skipped=")
+_TERA = {"GFLOPS": 1e-3, "PFLOPS": 1e3}
 _UNIT = {"ms": 1e-3, "s": 1.0}
 
 
@@ -185,19 +186,20 @@ def _loss(text: str) -> float:
 
 
 def _collect(fields: dict[str, str], duration: float, state: _State) -> None:
-    for name in fields:
+    for name, text in fields.items():
         if name.startswith(("throughput per gpu (tflop", "compute per gpu")):
             state.tflops.append(_value(fields, name))
         elif name in ("tflops", "approx flops per gpu"):
             # Megatron-DeepSpeed and NeoX count the recomputed forward pass where it is on.
-            state.tflops.append(values.split_unit(fields[name])[0])
+            rate, unit = values.split_unit(text)
+            state.tflops.append(rate * _TERA.get(unit, 1.0))
             state.hardware_flops = True
             if name == "approx flops per gpu":
                 state.framework = "GPT-NeoX"
         elif name == "samples/sec":
             state.rates.append(_value(fields, name))
         elif name == "mfu":
-            state.mfu.append(values.split_unit(fields[name])[0] / 100.0)
+            state.mfu.append(values.split_unit(text)[0] / 100.0)
         elif name == "global batch size":
             state.batch.append(_value(fields, name))
         elif name in ("actual seqlen", "actual sequence length"):
@@ -205,7 +207,7 @@ def _collect(fields: dict[str, str], duration: float, state: _State) -> None:
         elif name.startswith("tokens per gpu per second"):
             state.tgs.append((_value(fields, name), duration))
         elif name == "consumed tokens":
-            state.rounded_tokens |= fields[name][-1:].isalpha()
+            state.rounded_tokens |= text[-1:].isalpha()
         elif name in ("number of skipped iterations", "number of nan iterations"):
             state.skipped += int(_value(fields, name))
 

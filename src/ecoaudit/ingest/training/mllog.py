@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ecoaudit.ingest import mllog
+from ecoaudit.ingest import mllog, values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import FormatInfo, Phase, ReadOptions, Source, StepSeries, TrainingLog
@@ -15,8 +15,11 @@ FORMAT = FormatInfo(
     format="mllog",
     kind="training",
     title="MLPerf Training result file (MLLOG)",
-    reads="run_start to run_stop, samples to the target, evaluation phases, batch size, benchmark, platform, status",
-    seen="training v4.0 to v5.1; rank prefixes, several ranks, JSON with and without blanks",
+    reads=(
+        "run_start to run_stop, samples to the target, evaluation phases, batch size, sequence length, benchmark, "
+        "platform, status"
+    ),
+    seen="training v4.0 to v5.1, all benchmarks; rank prefixes, several ranks, JSON with and without blanks",
     cannot_tell="tokens, except where the benchmark fixes the sequence length; number of GPUs; number format",
 )
 
@@ -33,6 +36,8 @@ _SAMPLES_AN_EPOCH = {
     "unet3d": 168,
     "dlrm_dcnv2": 4_195_197_692,
 }
+# Where the log itself tells the samples of an epoch, of which the counter is a fraction.
+_COUNTS_EPOCHS = {"gnn", "rgat"}
 # unet3d submissions count epochs or cases under one key. Its rules stop at 10,000 epochs and evaluate first at 1,000
 # epochs (168,000 cases), so the size of the count tells which.
 _MOST_EPOCHS = 10_000
@@ -104,6 +109,7 @@ class _Run:
         benchmark = _text(self.first.get("submission_benchmark"))
         batch = mllog.numeric(self.first.get("global_batch_size"))
         length = _TOKENS_PER_SAMPLE.get(benchmark or "")
+        longest = mllog.numeric(self.first.get("max_sequence_length"))
         series = self._series(benchmark, batch, length, account)
         reached = [count for _, count, loss in series if math.isnan(loss)] or [count for _, count, _ in series]
         samples = max(reached, default=None)
@@ -126,7 +132,7 @@ class _Run:
             samples=samples,
             tokens=tokens,
             tokens_per_sample=float(length) if length else None,
-            sequence_length=length,
+            sequence_length=length or values.whole(longest),
             global_batch_size=int(batch) if batch else None,
             throughput_samples_per_s=float(np.mean(self.throughput)) if self.throughput else None,
             phases=self._phases(),
@@ -141,8 +147,9 @@ class _Run:
     ) -> list[tuple[float, float, float]]:
         """Return `(time, samples, loss)` of the points that carry a counter, in samples whatever the log counted in."""
         out = []
+        epoch = mllog.numeric(self.first.get("train_samples")) if benchmark in _COUNTS_EPOCHS else None
         for time_s, metadata, loss in self.points:
-            samples = _samples(metadata, benchmark, batch, length)
+            samples = _samples(metadata, benchmark, batch, length, epoch)
             if samples is not None and samples < _MOST_SAMPLES:
                 out.append((time_s, samples, loss))
         if not out:
@@ -161,8 +168,10 @@ class _Run:
         return tuple(phases)
 
 
-def _samples(metadata: dict[str, Any], benchmark: str | None, batch: float | None, length: int | None) -> float | None:
-    """Return samples from the counter that this benchmark logs."""
+def _samples(
+    metadata: dict[str, Any], benchmark: str | None, batch: float | None, length: int | None, epoch: float | None
+) -> float | None:
+    """Return samples from the counter that this benchmark logs; `epoch` is the samples of one, where that counts."""
     for name in _COUNTERS:
         count = mllog.numeric(metadata.get(name))
         if count is None:
@@ -171,6 +180,8 @@ def _samples(metadata: dict[str, Any], benchmark: str | None, batch: float | Non
             return count / length
         if name == "epoch_num" and benchmark in _SAMPLES_AN_EPOCH:
             return count if count > _MOST_EPOCHS else float(round(count * _SAMPLES_AN_EPOCH[benchmark]))
+        if name == "epoch_num" and epoch is not None:
+            return float(round(count * epoch))
         if name == "epoch_num" and benchmark != "bert":
             continue  # epochs of an unknown data set
         return count
