@@ -9,6 +9,7 @@ from pathlib import Path
 from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest import discover, registry, systems
 from ecoaudit.ingest.files import LogFile
+from ecoaudit.ingest.prefix import Stripped
 from ecoaudit.ingest.records import (
     Inspection,
     MeterLog,
@@ -53,7 +54,7 @@ def read(inputs: Sequence[str], options: ReadOptions) -> RunLogs:
     heads: dict[bytes, list[str]] = {}
     for found in discover.files(inputs):
         file = LogFile(found.path)
-        match = registry.identify(file)
+        match, views = registry.recognise(file)
         if match is None:
             _unknown(file, found, out)
             continue
@@ -65,7 +66,7 @@ def read(inputs: Sequence[str], options: ReadOptions) -> RunLogs:
         if match.entry.folder:
             out.covered.append(Path(found.path).parent)
         try:
-            out.add([_dated(r, file) for r in registry.load(match.entry).read(file, options)])
+            out.add([_dated(r, file) for r in _records(match, views, options)])
         except EcoauditError as error:
             if found.named:
                 raise
@@ -89,6 +90,18 @@ def read(inputs: Sequence[str], options: ReadOptions) -> RunLogs:
     )
 
 
+def _records(match: registry.Match, views: Sequence[LogFile], options: ReadOptions) -> list[Record]:
+    """Return what a file's views hold; telemetry of one task of several is that of a node named by the task."""
+    out: list[Record] = []
+    for view in views:
+        for record in registry.load(match.entry).read(view, options):
+            task = view.task if isinstance(view, Stripped) else None
+            if task is not None and isinstance(record, Telemetry) and record.host is None:
+                record = replace(record, host=f"task {task.decode()}")  # noqa: PLW2901
+            out.append(record)
+    return out
+
+
 def _dated(record: Record, file: LogFile) -> Record:
     """Return a training log without a clock with the time its file was last written: the one hint at when it ended."""
     if not isinstance(record, TrainingLog) or record.clock != "none" or file.is_url:
@@ -102,11 +115,11 @@ def inspect(path: str, options: ReadOptions) -> Inspection:
     if not found.named:
         raise EcoauditError("inspect takes one file, not a folder or a pattern", where=path)
     file = LogFile(found.path)
-    match = registry.identify(file)
+    match, views = registry.recognise(file)
     if match is None:
         raise _not_a_log(file)
     module = registry.load(match.entry)
-    records = module.read(file, options)
+    records = _records(match, views, options)
     training = [r for r in records if isinstance(r, TrainingLog)]
     telemetry = [r for r in records if isinstance(r, Telemetry)]
     log = training[0] if training else None

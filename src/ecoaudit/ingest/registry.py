@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+from ecoaudit.ingest import prefix
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, Record
 
@@ -111,6 +112,22 @@ def identify(file: LogFile) -> Match | None:
     if (match is None or match.entry.console) and not file.head.complete and _is_text(file.head.raw):
         match = _identify(file.sample(_DEEP_BYTES))
     return match
+
+
+def recognise(file: LogFile) -> tuple[Match | None, Sequence[LogFile]]:
+    """Return the format of a file and what to read: the file, or views of it without what wrappers put before lines.
+
+    There is a view a task where `srun -l` wrote the telemetry of several.
+    """
+    match, view = identify(file), file
+    while match is None:
+        inner = prefix.stripped(view)
+        if inner is None:
+            return None, (file,)
+        view = inner
+        match = identify(view)
+    tasks = () if match.entry.module.startswith("training.") else prefix.by_task(view)
+    return match, tasks or (view,)
 
 
 def _identify(head: Head) -> Match | None:

@@ -28,7 +28,7 @@ _NEEDED = ("ConsumedEnergyRaw", "ConsumedEnergy")
 def sniff(head: Head) -> str | None:
     """Recognise the header."""
     for line in head.text.splitlines()[:50]:
-        if "JobID" in line and "ConsumedEnergy" in line:
+        if re.match(r"[A-Za-z|,;*\s]*JobID", line) and "ConsumedEnergy" in line:
             return "sacct header with JobID and ConsumedEnergy"
     return None
 
@@ -91,7 +91,7 @@ def _cells(text: str, delimiter: str | None) -> list[str]:
 
 
 def _row(row: dict[str, str]) -> _Row:
-    job, _, step = row["JobID"].partition(".")
+    job, _, step = (row.get("JobID") or row["JobIDRaw"]).partition(".")
     if not re.match(r"\d", job):
         raise ValueError("not a job id")
     energy = math.nan

@@ -35,8 +35,11 @@ _J_PER_KWH = 3.6e6
 
 def sniff(head: Head) -> str | None:
     """Recognise the columns that every generation has."""
-    names = {c.strip() for c in head.text.split("\n", 1)[0].split(",")}
-    return f"CSV header with {len(names)} columns of CodeCarbon" if names >= _WIDTHS else None
+    for text in head.text.splitlines()[:10]:
+        names = {c.strip() for c in text.split(",")}
+        if names >= _WIDTHS:
+            return f"CSV header with {len(names)} columns of CodeCarbon"
+    return None
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ FORMAT = FormatInfo(
     format="nvidia_smi_dmon",
     kind="telemetry",
     title="nvidia-smi dmon",
-    reads="power in whole watts, SM utilisation; times with -o T or -o DT",
+    reads="power in whole watts, SM utilisation; times with -o T or -o DT, or that a wrapper puts before each line",
     seen="drivers 450 to 580, all -s selections, indented, repeated headers, missing GPUs",
     cannot_tell="times without -o (one second a tick is assumed), the date with -o T, names, the energy counter",
 )
 
-_HEADER = re.compile(r"^\s*#\s*(?:Date\s+)?(?:Time\s+)?gpu\s", re.IGNORECASE)
+_HEADER = re.compile(r"^(?:[\dT:.,+Z/-]{8,40} ?){0,2}\s*(#\s*(?:Date\s+)?(?:Time\s+)?gpu\s.*)", re.IGNORECASE)
 _DAY_S = 86400.0
 
 
@@ -40,13 +40,14 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
     clock: Clock = "none"
     for number, text in console_lines(file):
         account.lines += 1
-        if _HEADER.match(text):
-            names = text.replace("#", " ").lower().split()
+        if header := _HEADER.match(text):
+            names = header[1].replace("#", " ").lower().split()
             continue
         cells = text.split()
-        if not cells or text.lstrip().startswith("#") or not names:
+        if not cells or not names or "#" in text:
             continue
-        if len(cells) != len(names):
+        before, cells = cells[: -len(names)], cells[-len(names) :]
+        if len(cells) != len(names) or len(before) > 2:
             if cells[0].isdigit():
                 account.bad(number, text, f"{len(cells)} of {len(names)} columns")
             continue
@@ -66,12 +67,15 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
                 day += _DAY_S if of_day < last_clock - _DAY_S / 2 else 0.0
                 last_clock = of_day
                 time_s = day + of_day
+            elif before:
+                time_s, naive = values.parse_time(" ".join(before).strip(",;|"))
+                clock = "naive" if naive else "utc"
         except (ValueError, KeyError) as error:
             account.bad(number, text, str(error))
             continue
         account.records += 1
         readings.add(time_s, gpu, power, util)
-    if "time" not in names:
+    if "time" not in names and clock == "none":
         account.warn("dmon printed no times: one second a tick, its default, is assumed")
     elif clock == "none":
         account.warn("dmon printed no dates: times count from midnight of an unknown day")

@@ -21,7 +21,7 @@ FORMAT = FormatInfo(
     reads="power in whole watts, utilisation, enforced limit, names, UUIDs, host; who else used the node: GPUs without "
     "a process beside one user's are left out",
     seen="gpustat 0.6 to 1.1, appended objects and JSON lines",
-    cannot_tell="the time zone of older versions, the energy counter; whose the run is where several users have processes",
+    cannot_tell="the time zone of older versions, the energy counter; whose the run is beside several users' processes",
 )
 
 # Processes that show pictures or share a GPU out, whoever owns them, are nobody's job.

@@ -20,17 +20,20 @@ FORMAT = FormatInfo(
     cannot_tell="the host, the energy counter, the time zone; the GPU where neither index nor UUID was asked for",
 )
 
+_HEADER_WITHIN = 12
+"""Lines in which a header is looked for: a title or a pasted issue may stand before it."""
+
 
 def sniff(head: Head) -> str | None:
     """Recognise the header's column names, or headerless rows of time and watts."""
-    for text in head.text.splitlines()[:5]:
+    for text in head.text.splitlines()[:_HEADER_WITHIN]:
         layout = by_header(text)
         if layout is None:
             continue
         if layout.described and "time" in layout.columns:
             names = ", ".join(layout.readings)
             return f"CSV header with a time and {names}" + (" as nvidia-smi names them" if layout.native else "")
-        if layout.native:
+        if layout.native and "time" not in text.lower():
             return "columns as nvidia-smi names them, without a time"
     return "CSV rows of a time stamp and one value in watts, without a header" if by_cells(head.text) else None
 
@@ -101,7 +104,7 @@ def _is_reading(layout: Layout, cells: list[str]) -> bool:
 
 
 def _delimiter(head: Head) -> str:
-    for text in head.text.splitlines()[:5]:
+    for text in head.text.splitlines()[:_HEADER_WITHIN]:
         layout = by_header(text)
         if layout:
             return layout.delimiter

@@ -22,7 +22,7 @@ FORMAT = FormatInfo(
     cannot_tell="the time zone, the energy counter, the names with -d POWER; module power is another boundary, unread",
 )
 
-_BANNER = re.compile(r"={6,}\s*NVSMI LOG\s*={6,}")
+_BANNER = re.compile(r"^\s*={6,}\s*NVSMI LOG\s*={6,}", re.MULTILINE)
 _GPU = re.compile(r"^\s*GPU ([0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.\d)\s*\\?$")
 _FIELD = re.compile(r"^\s*(\S.*?)\s*:\s(.*?)\s*\\?$")
 # A module holds more than the GPU, its memory less: only these two sections are the boards' boundary.

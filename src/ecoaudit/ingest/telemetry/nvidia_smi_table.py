@@ -49,8 +49,11 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
             if (cells := _VALUES.match(text)) is None or math.isnan(time_s):
                 account.bad(number, text, "no values of a board" if cells is None else "no time before the table")
             else:
-                account.records += 1
-                _put(readings, time_s, board, cells)
+                try:
+                    _put(readings, time_s, board, cells)
+                    account.records += 1
+                except ValueError as error:
+                    account.bad(number, text, str(error))
             board = None
         elif text[:1] not in ("|", "+") and (found := _time(text)) is not None:
             time_s, local = found

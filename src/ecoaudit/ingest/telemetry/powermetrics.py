@@ -25,12 +25,12 @@ FORMAT = FormatInfo(
     cannot_tell="wall power: display, memory and supply losses are not in it; whole seconds in the time",
 )
 
-_SAMPLE = re.compile(r"\*\*\* Sampled system activity \((.+?)\) \((\d{1,12}(?:\.\d*)?)ms elapsed\) \*\*\*")
+_SAMPLE = re.compile(
+    r"^\s*\*\*\* Sampled system activity \((.+?)\) \((\d{1,12}(?:\.\d*)?)ms elapsed\) \*\*\*", re.MULTILINE
+)
 _POWER = re.compile(r"^(GPU|CPU|Combined) Power(?: \([^)]*\))?: ([\d.]+) (mW|W)\s*$")
 _ACTIVE = re.compile(r"^GPU (?:HW )?active residency:\s+([\d.]+)%")
 _MODEL = re.compile(r"^Machine model: (\S+)")
-
-
 _PLIST = re.compile(r"<plist\b.*?</plist>", re.DOTALL)
 
 _Sample = tuple[float, float, dict[str, float]]

@@ -25,8 +25,11 @@ _GPU = re.compile(r"gpu(\d{1,3})_energy")
 
 def sniff(head: Head) -> str | None:
     """Recognise the header."""
-    first = head.text.split("\n", 1)[0]
-    return "CSV header with window_name and gpuN_energy" if "window_name" in first and _GPU.search(first) else None
+    for text in head.text.splitlines()[:10]:
+        cells = tables.cells_of(text)
+        if {"start_time", "window_name"} <= set(cells) and any(_GPU.fullmatch(c) for c in cells):
+            return "CSV header with window_name and gpuN_energy"
+    return None
 
 
 def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:  # noqa: ARG001 - epoch or monotonic
