@@ -193,6 +193,24 @@ def test_a_ci_runners_clock_in_front_of_lines_places_steps_and_evaluations(write
     assert (phase.start_s, phase.end_s) == (pytest.approx(start + first), pytest.approx(start + first + 1))
 
 
+def composer(label: str, before: int | None) -> str:
+    counter = "" if before is None else f"\t Train time/batch: {before}\n"
+    return f"[{label}]:\n{counter}\t Train time/token: {(before or 0) * 1024}\n\t Train loss/train/total: 9.0\n"
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_composer_batches_of_later_epochs_are_later_steps(write: Write, counted: bool) -> None:
+    labels = ("epoch=1][batch=2/3", "epoch=1][batch=3/3", "epoch=2][batch=1/3", "epoch=2][batch=3/3")
+    text = "".join(composer(label, b if counted else None) for label, b in zip(labels, (1, 2, 3, 5), strict=True))
+    log = read(write, text, "composer")
+    assert (log.first_step, log.last_step, log.rework_steps) == (2, 6, 0)
+
+
+def test_composer_runs_that_are_planned_in_tokens(write: Write) -> None:
+    log = read(write, composer("token=4096/9999", 3) + composer("token=8192/9999", 7), "composer")
+    assert (log.first_step, log.last_step, log.tokens) == (4, 8, 7 * 1024)
+
+
 LLMC = """| num_parameters        | 124475904                                          |
 | precision             | BF16                                               |
 | sequence length T     | 1024                                               |
