@@ -163,7 +163,8 @@ def test_a_mig_slice(machine: Machine) -> None:
     machine.configure("gpus 1\ntrace * 0 500000 90\nmig 0 MIG-0a1b0000-1111-2222-3333-444444444444 1 0 3\n")
     machine.run(*FAST, "--", "sleep", "0.1", env={"CUDA_VISIBLE_DEVICES": "MIG-0a1b"})
     check_lines(machine.folder / "run.jsonl")
-    assert read(machine.folder / "run.jsonl").gpus[0].mig is True
+    [gpu] = read(machine.folder / "run.jsonl").gpus
+    assert (gpu.mig, gpu.share) == (True, pytest.approx(3 / 7, abs=1e-4))
 
 
 def test_a_file_without_gpus(bare_machine: Machine) -> None:

@@ -54,7 +54,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class GpuInfo:
-    """One GPU as its log describes it."""
+    """One GPU as its log describes it; `share` is the job's part of one that is divided (MIG), by compute slices."""
 
     index: int | None = None
     uuid: str | None = None
@@ -62,6 +62,7 @@ class GpuInfo:
     power_limit_w: float | None = None
     memory_mib: float | None = None
     mig: bool | None = None
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from ecoaudit.config import Metric
 from ecoaudit.judge import noise
 from ecoaudit.judge.figures import LABELS, UNITS
 from ecoaudit.judge.verdict import Delta
-from ecoaudit.model.audit import Audit, LevelEnergy, LevelName, Levels
+from ecoaudit.model.audit import Audit, GpuGroup, LevelEnergy, LevelName, Levels
 from ecoaudit.quantity import Boundary, Quantity
 
 # From the best common ground to the weakest.
@@ -61,11 +61,15 @@ def delta_for(deltas: Sequence[Delta], metric: Metric) -> Delta | None:
     return next((d for name in order for d in deltas if d.metric == name and d.part == "workload"), None)
 
 
+def _kind(group: GpuGroup) -> str:
+    return group.model if group.share is None else f"{group.share:.0%} of {group.model}"
+
+
 def _reasons_not_comparable(head: Audit, base: Audit) -> list[str]:
     reasons = []
     if head.project != base.project:
         reasons.append(f"other project: {base.project or 'none'} against {head.project or 'none'}")
-    models = [sorted({g.model for g in a.hardware.gpus}) for a in (base, head)]
+    models = [sorted({_kind(g) for g in a.hardware.gpus}) for a in (base, head)]
     reasons += [
         f"{name} is no possible figure of the {which} run: {value:g}"
         for which, audit in (("base", base), ("head", head))

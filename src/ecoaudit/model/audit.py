@@ -31,12 +31,14 @@ class Run(_Record, frozen=True, kw_only=True):
 
 
 class GpuGroup(_Record, frozen=True, kw_only=True):
-    """GPUs of one model; `tdp_w` from the table, `power_limit_w` as the telemetry read it."""
+    """GPUs of one model; `tdp_w` from the table, `power_limit_w` as the telemetry read it, `share` the run's part of
+    each where they are divided (MIG)."""
 
     model: str
     count: int
     tdp_w: Quantity | None = None
     power_limit_w: Quantity | None = None
+    share: float | None = None
 
 
 class Hardware(_Record, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from ecoaudit.model.inputs import Tables
 from ecoaudit.model.intervals import Segments
 from ecoaudit.model.nodes import GpuReading
 from ecoaudit.model.notes import Notes
+from ecoaudit.model.partition import most
 from ecoaudit.model.reduce import POWER_BIN_W
 from ecoaudit.model.uncertainty import Z90, Uncertain, exact, factor, relative, total
 from ecoaudit.quantity import Basis
@@ -90,14 +91,18 @@ class BoardEnergy:
     filled_share: float
     coverage: float
     source: str
+    most: float = 1.0
+    """How many times the energy could be if every divided board drew for the job alone (`partition.most`)."""
 
     @property
     def basis(self) -> Basis:
-        return Basis.MEASURED if self.filled_share <= MOSTLY_FILLED else Basis.MODELLED
+        read = self.filled_share <= MOSTLY_FILLED and self.most == 1.0
+        return Basis.MEASURED if read else Basis.MODELLED
 
     def joules(self, segments: Segments, *, with_gain: bool = True) -> Uncertain:
         """Return the energy of the chosen segments in J."""
-        return total(m.joules(segments, with_gain=with_gain) for m in self.models)
+        energy = total(m.joules(segments, with_gain=with_gain) for m in self.models)
+        return energy if self.most == 1.0 else energy * factor("share of divided GPUs", 1.0, 1.0, self.most)
 
     @property
     def by_segment_j(self) -> FloatArray:
@@ -151,7 +156,9 @@ def board_energy(
     how = {0: f"trapezoid of NVML power ({power_field})", len(readings): "NVML energy counter"}.get(
         counters, f"NVML energy counter on {counters} of {len(readings)} GPUs, trapezoid of power ({power_field}) else"
     )
-    return BoardEnergy(tuple(models), filled_share, 1.0 - filled_share - bridged / time, how)
+    part = most(readings)
+    how += ", times the job's share of divided GPUs" if part > 1.0 else ""
+    return BoardEnergy(tuple(models), filled_share, 1.0 - filled_share - bridged / time, how, part)
 
 
 def filling_w(readings: Sequence[GpuReading]) -> list[float] | None:

@@ -34,6 +34,7 @@ from ecoaudit.model.nodes import (
     streams,
 )
 from ecoaudit.model.notes import Notes
+from ecoaudit.model.partition import own_part
 from ecoaudit.model.parts import phase_energies, step_energies
 from ecoaudit.model.plausible import note_impossible, plausible, why_no_board_energy
 from ecoaudit.model.quality import quality
@@ -122,7 +123,7 @@ def build_audit(
         notes.cite("PUE", f"{site.pue.value:g} ({site.pue.scope})", site.pue.citation)
         if site.pue_warning:
             notes.warn(site.pue_warning)
-    gpu_hours = read.system.gpu_count * duration_s / 3600.0 if read.system.gpu_count and duration_s else None
+    gpu_hours = read.system.allocated * duration_s / 3600.0 if read.system.allocated and duration_s else None
     stated = options.model
     work = count_work(read.training, read.system.gpu_count, stated) if read.training else None
     divisible = read.training if read.mismatch is None else None
@@ -206,6 +207,7 @@ def _read(
         note_impossible(sum((node.impossible for node in nodes), Impossible()), notes)
     gpus = tuple(gpu for node in nodes for gpu in node.gpus)
     check_counters(gpus, notes)
+    gpus = tuple(map(own_part, gpus))
     fields = sorted({f.power_field for s in found for f in s.files})
     if len(fields) > 1:
         notes.warn(f"the logs mix NVML power fields ({', '.join(fields)}): different quantities, added as read")

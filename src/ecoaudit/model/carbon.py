@@ -124,7 +124,7 @@ def mean_over(series: IntensitySeries, edges: FloatArray) -> tuple[FloatArray, F
 
 def embodied(system: System, gpu_hours: float | None, notes: Notes) -> tuple[Uncertain, str] | None:
     """Return the boards' share of their making in kgCO2e with its source; None where a board's figure is not known."""
-    if not gpu_hours or not system.gpu_count or not system.boards:
+    if not gpu_hours or not system.allocated or not system.boards:
         notes.null("carbon.embodied", system.lacking or "GPU-hours are not known")
         return None
     if any(b.name == UNNAMED for b in system.boards):
@@ -142,7 +142,7 @@ def embodied(system: System, gpu_hours: float | None, notes: Notes) -> tuple[Unc
         if gpu is None or gpu.embodied_kgco2e is None:
             continue
         kg = gpu.embodied_kgco2e * relative(f"embodied carbon of {gpu.name}", EMBODIED_ERROR)
-        hours = gpu_hours * boards.count / system.gpu_count
+        hours = gpu_hours * boards.count * boards.share / system.allocated
         parts.append(kg * hours / (years * HOURS_A_YEAR * allocation))
         citation = gpu.embodied_citation or gpu.citation
         sources.append(citation.source)

@@ -11,6 +11,7 @@ _GROUPS = (
     ("board-to-board gain", "GPU power sensors", "one gain for all boards of a model; Yang et al., arXiv 2312.02741"),
     ("sampling of", "sampling of GPU power", "update period of the NVML field and spread between readings"),
     ("telemetry gaps", "gaps in the telemetry", "from resident power to the limit while nothing was read"),
+    ("share of divided GPUs", "share of divided GPUs (MIG)", "from the share of the slices to the whole board"),
     # The slope is drawn first, and the host power with it: more of the one leaves less for the other.
     ("node line prior: first", "α (supply and fan losses)", _JUDGEMENT),
     ("node line prior: second", "host power", _JUDGEMENT),

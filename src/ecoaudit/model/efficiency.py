@@ -178,7 +178,7 @@ def hfu(training: TrainingLog, system: System, duration_s: float | None) -> Quan
 def _peak(training: TrainingLog, system: System) -> tuple[float, str] | None:
     """Return the dense peak of all GPUs in FLOP/s with its description, None where it is not known."""
     gpu = system.gpu
-    if gpu is None or not system.gpu_count:
+    if gpu is None or not system.allocated:
         return None
     named = number_format(training.precision)
     used = named if named and named in gpu.dense_tflops else "bf16" if "bf16" in gpu.dense_tflops else "fp16"
@@ -186,4 +186,4 @@ def _peak(training: TrainingLog, system: System) -> tuple[float, str] | None:
     if not peak:
         return None
     unnamed = "" if named else " (the log names no number format)"
-    return peak * 1e12 * system.gpu_count, f"{used} dense peak {peak:g} TFLOP/s{unnamed}"
+    return peak * 1e12 * system.allocated, f"{used} dense peak {peak:g} TFLOP/s{unnamed}"

@@ -52,8 +52,8 @@ def _priced(found: Candidate, facts: RunFacts, job: Figure) -> Finding:
     kwh = joules / J_PER_KWH if joules is not None else None
     kg = kwh * facts.intensity / 1000.0 if kwh is not None and facts.intensity is not None else None
     usd = None
-    if facts.usd_per_gpu_hour is not None and facts.ledger.system.gpu_count and found.seconds > 0:
-        usd = facts.usd_per_gpu_hour * (facts.ledger.system.gpu_count * found.seconds / 3600.0)
+    if facts.usd_per_gpu_hour is not None and facts.ledger.system.allocated and found.seconds > 0:
+        usd = facts.usd_per_gpu_hour * (facts.ledger.system.allocated * found.seconds / 3600.0)
     return Finding(
         id=found.id,
         title=found.title,

@@ -9,6 +9,7 @@ from ecoaudit.model.audit import GpuGroup, Hardware
 from ecoaudit.model.inputs import GIVEN, ModelOptions, StatedHardware, Tables
 from ecoaudit.model.nodes import Stream
 from ecoaudit.model.notes import Notes
+from ecoaudit.model.partition import share_of
 from ecoaudit.quantity import Basis, Quantity
 from ecoaudit.reference.types import Cooling, Gpu
 
@@ -18,17 +19,22 @@ UNNAMED = "unknown GPU"
 
 @dataclass(frozen=True, slots=True)
 class Boards:
-    """GPUs of one model: the name as logged, the table's row if it knows it, count and enforced limit (mean, W)."""
+    """GPUs of one model: the name as logged, the table's row if it knows it, count and enforced limit (mean, W).
+
+    `share` is the job's part of each where they are divided (MIG), on average.
+    """
 
     name: str
     gpu: Gpu | None
     count: int
     limit_w: float | None
+    share: float = 1.0
 
     @property
     def board_limit_w(self) -> float | None:
-        """The enforced limit where it was read, else the TDP."""
-        return self.limit_w or (self.gpu.tdp_w if self.gpu else None)
+        """The enforced limit where it was read, else the TDP; of a divided board the job's share of it."""
+        whole = self.limit_w or (self.gpu.tdp_w if self.gpu else None)
+        return whole * self.share if whole is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,11 @@ class System:
     def gpu(self) -> Gpu | None:
         """The one GPU model of the run, None for a mixture or an unknown one."""
         return self.boards[0].gpu if len(self.boards) == 1 else None
+
+    @property
+    def allocated(self) -> float | None:
+        """The number of GPUs that the run had, a divided one counted by the run's share of it."""
+        return sum(b.count * b.share for b in self.boards) if self.boards else self.gpu_count
 
     @property
     def node_share(self) -> float:
@@ -172,7 +183,7 @@ def _recorded(
         nodes=nodes,
         gpu_count=count,
         gpus_per_node=max(per_node, seen),
-        run_gpus_per_node=count / nodes,
+        run_gpus_per_node=sum(b.count * b.share for b in boards) / nodes,
         source=f"telemetry; {GIVEN}" if given != StatedHardware() else "telemetry",
         lacking=_lacking("" if any(b.name == UNNAMED for b in boards) else "named", count),
         **common,  # type: ignore[arg-type]
@@ -215,9 +226,15 @@ def _boards(infos: Sequence[GpuInfo], tables: Tables, notes: Notes) -> tuple[Boa
                 f"the GPU {name!r} {_unresolved(name, tables)}: its TDP, peak and embodied carbon are not known; give "
                 "--gpu"
             )
-        boards.append(Boards(name, gpu, count, sum(limits) / len(limits) if limits else None))
-    if any(info.mig for info in infos):
+        share = sum(share_of(i) for i in infos if (i.name or UNNAMED) == name) / count
+        boards.append(Boards(name, gpu, count, sum(limits) / len(limits) if limits else None, share))
+    if any(info.mig and info.share is None for info in infos):
         notes.warn("a GPU is partitioned (MIG): its power is the whole board's, whoever else uses it")
+    if any(share_of(info) < 1 for info in infos):
+        notes.warn(
+            "the run had part of a divided GPU (MIG), which reads power as a whole: its share of the compute slices is "
+            "counted, up to the whole board in the interval, since nothing tells how busy the other slices were"
+        )
     return tuple(boards)
 
 
@@ -236,6 +253,7 @@ def _group(boards: Boards) -> GpuGroup:
         power_limit_w=Quantity.exact(boards.limit_w, "W", Basis.MEASURED, "enforced limit, telemetry")
         if boards.limit_w
         else None,
+        share=boards.share if boards.share < 1 else None,
     )
 
 

@@ -15,7 +15,8 @@ def run_line(audit: Audit) -> str:
     hardware, training = audit.hardware, audit.training
     parts = []
     if hardware.gpu_count:
-        models = ", ".join(dict.fromkeys(group.model for group in hardware.gpus)) or "GPUs of unknown model"
+        names = (f"{g.model}{f' ({numbers.percent(g.share)} of each)' if g.share else ''}" for g in hardware.gpus)
+        models = ", ".join(dict.fromkeys(names)) or "GPUs of unknown model"
         nodes = f" on {numbers.plural(hardware.nodes, 'node')}" if hardware.nodes else ""
         parts.append(f"{hardware.gpu_count:,} × {models}{nodes}")
     if audit.run.duration_s:
@@ -117,6 +118,8 @@ def _gpu_group(audit: Audit, index: int) -> str:
         for name, quantity in (("TDP", group.tdp_w), ("limit", group.power_limit_w))
         if quantity is not None
     ]
+    if group.share is not None:
+        extra.insert(0, f"{numbers.percent(group.share)} of each")
     return f"{group.count:,} × {group.model}" + (f" ({', '.join(extra)})" if extra else "")
 
 

@@ -29,6 +29,7 @@ class Gpu(msgspec.Struct):
     power_limit_w: Scalar = None
     memory_mib: Scalar = None
     mig: bool | None = None
+    share: Scalar = None
 
 
 class Header(msgspec.Struct, tag_field="type", tag="header"):

@@ -214,4 +214,4 @@ def moved(event: EventLine, to_s: float) -> Event:
 
 def boards(header: Header) -> tuple[GpuInfo, ...]:
     """Return the GPUs as the header describes them."""
-    return tuple(GpuInfo(g.index, g.uuid, g.name, g.power_limit_w, g.memory_mib, g.mig) for g in header.gpus)
+    return tuple(GpuInfo(g.index, g.uuid, g.name, g.power_limit_w, g.memory_mib, g.mig, g.share) for g in header.gpus)
