@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from ecoaudit import ingest
+from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest.records import TrainingLog
 
 Write = Callable[[str, str | bytes], str]
@@ -150,3 +151,9 @@ def test_llama_factory_rows_behind_a_prefix_or_in_an_issue(write: Write, wrap: s
     text = "Here is my log:\n```\n" + "".join(wrap.format(row.format(s)) + "\n" for s in (5, 10)) + "```\n"
     log = read(write("trainer_log.jsonl", text))
     assert (log.last_step, log.quality.bad_lines) == (10, 0)
+
+
+@pytest.mark.parametrize("line", ["compile_config = {'loss': 'mse', 'lr': 0.1}", "plots = {'loss': [], 'epoch': 0}"])
+def test_a_script_with_a_dict_of_that_name_is_no_log(write: Write, line: str) -> None:
+    with pytest.raises(EcoauditError, match="not a log"):
+        ingest.inspect(write("train.py", f"import keras\n{line}\nmodel.compile(**compile_config)\n"))

@@ -32,6 +32,8 @@ FORMAT = FormatInfo(
 )
 
 _START = re.compile(r"\{\s*'(?:loss|eval_loss|train_runtime|grad_norm|train_loss)'\s*:")
+# A script's own `{'loss': 'mse'}` is no row.
+_NUMBERED = re.compile(rf"{_START.pattern}\s*'?(?=-?(?:\d|nan|inf|NaN|Infinity))")
 _PAIR = re.compile(r"'([^'\n]+)'\s*:\s*'?(-?(?:\d[\d,]*\.?\d*(?:[eE][-+]?\d+)?|nan|inf|NaN|Infinity))'?\s*(?=[,}])")
 _BAR = re.compile(r"(\d{1,12})/(\d{1,12}) \[(\d+:)?(\d+):(\d\d)<")
 _WRAP_LINES = 40
@@ -52,7 +54,7 @@ _FORMAT_ARGUMENT = re.compile(r"\b(bf16|fp16|fp8)=True\b")
 
 def sniff(head: Head) -> str | None:
     """Recognise a printed dict with the Trainer's keys."""
-    match = _START.search(head.text)
+    match = _NUMBERED.search(head.text)
     return f"printed dict {match[0]}...}} as the Trainer writes it" if match else None
 
 

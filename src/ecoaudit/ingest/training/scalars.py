@@ -18,7 +18,7 @@ _LOSS = re.compile(
     re.IGNORECASE,
 )
 _TOKENS = re.compile(
-    r"(?:^|[/ _])(?:num_input_tokens_seen|num_tokens|(?:total|consumed)[ _]tokens|(?:n_)?(?:total_)?tokens[ _]seen"
+    r"(?:^|[/ _])(?:num_input_tokens_seen|num_tokens|(?:total|consumed|trained)[ _]tokens|(?:n_)?(?:total_)?tokens[ _]seen"
     r"|tokens/total|time/token)$",
     re.IGNORECASE,
 )
