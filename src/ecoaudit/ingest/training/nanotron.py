@@ -12,7 +12,7 @@ from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, rank_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training import console
-from ecoaudit.ingest.training.phases import Phases, model_facts, notice_model
+from ecoaudit.ingest.training.phases import CONFIGURED, Phases, model_facts, notice_model
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
@@ -102,7 +102,7 @@ class _State:
             self.facts.setdefault("params", values.scaled(match[1]))
         elif _SAVING.search(text):
             self.saving = _stamp(text)
-        else:
+        elif len(self.rates) < CONFIGURED:
             notice_model(text, self.model)
             console.first_group(_DTYPE, text, self.model, "dtype")
             for name, size in _DEGREE.findall(text):

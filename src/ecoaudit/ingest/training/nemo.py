@@ -11,7 +11,7 @@ from ecoaudit.ingest.lines import Account, rank_of
 from ecoaudit.ingest.records import FormatInfo, Phase, ReadOptions, TrainingLog
 from ecoaudit.ingest.training import console
 from ecoaudit.ingest.training.nemo_clock import NemoClock
-from ecoaudit.ingest.training.phases import model_facts, notice_model
+from ecoaudit.ingest.training.phases import CONFIGURED, model_facts, notice_model
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
@@ -68,9 +68,10 @@ class _State:
     def notice(self, text: str) -> None:
         """Take a line without a step."""
         self.clock.notice(text)
-        notice_model(text, self.facts)
-        for name, pattern in _FACTS.items():
-            console.first_group(pattern, text, self.facts, name)
+        if len(self.batches) < CONFIGURED:
+            notice_model(text, self.facts)
+            for name, pattern in _FACTS.items():
+                console.first_group(pattern, text, self.facts, name)
 
 
 def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:

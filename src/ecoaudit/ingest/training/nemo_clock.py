@@ -7,7 +7,7 @@ import numpy as np
 from ecoaudit.ingest import values
 from ecoaudit.ingest.records import Clock, Phase, ReadOptions
 from ecoaudit.ingest.training.clocks import PrefixClock
-from ecoaudit.ingest.training.phases import Phases
+from ecoaudit.ingest.training.phases import Phases, stamp_of
 
 _STAMP = re.compile(r"\[NeMo [A-Z] (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)[ \]]")
 _SAVED = re.compile(
@@ -24,7 +24,7 @@ class NemoClock:
 
     def __init__(self) -> None:
         self.prefix = PrefixClock()
-        self._stamps: list[float] = []
+        self._first, self._last = "", ""  # stamps, which sort as text
         self._offset_s: float | None = None
         self._saves: list[tuple[float, float]] = []
         self._evals = Phases()
@@ -32,16 +32,20 @@ class NemoClock:
 
     def notice(self, text: str) -> None:
         """Take a line without a step."""
-        stamp = _STAMP.search(text)
-        if stamp:
-            self._stamps.append(values.parse_time(stamp[1])[0])
-        if match := _SAVED.search(text):
-            start = values.epoch(float(match[1]))
-            end = start + float(match[2])
-            self._saves.append((start, end))
-            if stamp and self._offset_s is None:
-                self._offset_s = round((self._stamps[-1] - end) / _QUARTER_S) * _QUARTER_S
-        elif match := _VALIDATION.search(text):
+        if "[NeMo " in text and (stamp := _STAMP.search(text)):
+            self._first = min(self._first or stamp[1], stamp[1])
+            self._last = max(self._last, stamp[1])
+            if match := _SAVED.search(text):
+                start = values.epoch(float(match[1]))
+                self._saves.append((start, start + float(match[2])))
+                if self._offset_s is None:
+                    ahead = values.parse_time(stamp[1])[0] - self._saves[-1][1]
+                    self._offset_s = round(ahead / _QUARTER_S) * _QUARTER_S
+        elif "Validation" in text:
+            self._validation(text)
+
+    def _validation(self, text: str) -> None:
+        if match := _VALIDATION.search(text):
             time_s = self.prefix.read(text)
             if self._validating is not None and match[1] != "1":
                 self._validating = (self._validating[0], time_s)
@@ -60,15 +64,15 @@ class NemoClock:
 
     def kind(self, options: ReadOptions) -> Clock:
         """Return how the stamps tell the time."""
-        if self._offset_s is not None or (self._stamps and options.zone is not None):
+        if self._offset_s is not None or (self._first and options.zone is not None):
             return "utc"
-        return "naive" if self._stamps else "none"
+        return "naive" if self._first else "none"
 
     def window(self, options: ReadOptions) -> dict[str, float]:
         """Return begin and end of the job by NeMo's own lines."""
-        if not self._stamps:
+        ends = np.array([stamp_of(self._first), stamp_of(self._last)])
+        if np.isnan(ends).any():
             return {}
-        ends = np.array([min(self._stamps), max(self._stamps)])
         start, end = ends - self._offset_s if self._offset_s is not None else values.localise(ends, options.zone)
         return {"job_start_s": float(start), "job_end_s": float(end)}
 

@@ -10,7 +10,7 @@ from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, clean, console_lines, rank_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training import console
-from ecoaudit.ingest.training.phases import Phases, model_facts, notice_model, stamp_of
+from ecoaudit.ingest.training.phases import CONFIGURED, Phases, model_facts, notice_model, stamp_of
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
@@ -117,7 +117,7 @@ class _State:
         elif "Dry-run complete" in text:
             if "compiled" in self.facts:
                 self.phases.span("compile", self.dry_run, stamp_of(text))
-        else:
+        elif len(self.steps) < CONFIGURED:
             notice_model(text, self.facts)
             for name, pattern in _CONFIG.items():
                 console.first_group(pattern, text, self.facts, name)

@@ -113,6 +113,9 @@ class Phases:
         return tuple(phases)
 
 
+CONFIGURED = 10
+"""After so many steps a console says nothing more of its configuration; a restart says the same again."""
+
 _LAYERS = re.compile(r"[\"']?\b(?:num_hidden_layers|n_layers?|num_layers)\b[\"']?\s*[:=]\s*(\d{1,4})\b")
 _HIDDEN = re.compile(r"[\"']?\b(?:hidden_size|n_embd|d_model)\b[\"']?\s*[:=]\s*(\d{1,6})\b")
 _ATTENTION = re.compile(r"\b_?attn_(?:implementation|backend|type)\b[\"']?\s*[:=]\s*[\"']?([A-Za-z]\w*)")

@@ -8,7 +8,7 @@ from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, clean, rank_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training import console
-from ecoaudit.ingest.training.phases import Phases, model_facts, notice_model, stamp_of
+from ecoaudit.ingest.training.phases import CONFIGURED, Phases, model_facts, notice_model, stamp_of
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
@@ -85,7 +85,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
         elif match := _BEGUN.search(text):
             begun.append((int(match[1]), stamp_of(text)))
             _notice(text, facts)
-        else:
+        elif len(steps) < CONFIGURED:
             _notice(text, facts)
 
     for number, text, match in console.records(file, account, _STEP, _START, notice):
