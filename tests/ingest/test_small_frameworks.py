@@ -245,3 +245,8 @@ def test_colours_loggers_and_quotes_around_lines(write: Write, text: str, expect
     assert log.last_step == last
     if text == LLMC:
         assert (log.tokens, log.world_size) == (2 * 524288, 8)
+
+
+def test_a_utf16_console_is_looked_through_behind_a_long_preamble(write: Write) -> None:
+    text = "installing packages\n" * 5000 + nanogpt(0, 100) + nanogpt(10, 100)
+    assert ingest.inspect(write("run.log", text.encode("utf-16"))).last_step == 10

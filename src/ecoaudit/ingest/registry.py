@@ -3,11 +3,12 @@
 import importlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 from ecoaudit.ingest import prefix
 from ecoaudit.ingest.files import Head, LogFile
+from ecoaudit.ingest.lines import clean
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, Record
 
 _DEEP_BYTES = 4 * 1024 * 1024
@@ -63,7 +64,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("training.litgpt", (b"iter time:", b"iter_time"), console=True),
     Entry("training.nanotron", (b"_per_iteration_ms",), console=True),
     Entry("training.olmo", (b"[step=",), console=True),
-    Entry("training.composer", (b"batch=",), console=True),
+    Entry("training.composer", (b"batch=", b"Train time/"), console=True),
     Entry("training.maxtext", (b"completed step:",), console=True),
     Entry("training.llama_factory", (b'"current_steps"',)),
     Entry(
@@ -109,7 +110,7 @@ def load(entry: Entry) -> FormatModule:
 def identify(file: LogFile) -> Match | None:
     """Return the format of a file by its first 64 KiB; of consoles, which begin with long preambles, by 4 MiB."""
     match = _identify(file.head)
-    if (match is None or match.entry.console) and not file.head.complete and _is_text(file.head.raw):
+    if (match is None or match.entry.console) and not file.head.complete and _is_text(file.head):
         match = _identify(file.sample(_DEEP_BYTES))
     return match
 
@@ -131,6 +132,8 @@ def recognise(file: LogFile) -> tuple[Match | None, Sequence[LogFile]]:
 
 
 def _identify(head: Head) -> Match | None:
+    if "\x1b" in head.text:
+        head = replace(head, text=clean(head.text))
     raw = head.text.encode("utf-8", "replace") if b"\0" in head.raw[:4096] else head.raw
     for entry in ENTRIES:
         if any(marker in raw for marker in entry.markers):
@@ -140,9 +143,9 @@ def _identify(head: Head) -> Match | None:
     return None
 
 
-def _is_text(raw: bytes) -> bool:
-    control = sum(raw[:8192].count(byte) for byte in range(9))
-    return control < 0.02 * max(len(raw[:8192]), 1)
+def _is_text(head: Head) -> bool:
+    start = head.text[:8192]
+    return sum(start.count(chr(code)) for code in range(9)) < 0.02 * max(len(start), 1)
 
 
 _BINARY = (
@@ -176,7 +179,7 @@ def _looks_like(head: Head) -> str:
     for magic, what in _BINARY:
         if raw.startswith(magic):
             return what
-    if not _is_text(raw) and "\0" in head.text[:4096]:
+    if not _is_text(head) and "\0" in head.text[:4096]:
         return "binary data"
     if re.match(r"<(!doctype html|html)", text, re.IGNORECASE):
         return "an HTML page"

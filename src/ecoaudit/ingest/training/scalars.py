@@ -18,8 +18,8 @@ _LOSS = re.compile(
     re.IGNORECASE,
 )
 _TOKENS = re.compile(
-    r"(?:^|[/ _])(?:num_input_tokens_seen|num_tokens|(?:total|consumed|trained)[ _]tokens|(?:n_)?(?:total_)?tokens[ _]seen"
-    r"|tokens/total|time/token)$",
+    r"(?:^|[/ _])(?:num_input_tokens_seen|num_tokens|(?:total|consumed|trained)[ _]tokens|tokens/total|time/token"
+    r"|(?:n_)?(?:total_)?tokens[ _]seen)$",
     re.IGNORECASE,
 )
 _SAMPLES = re.compile(
