@@ -265,6 +265,7 @@ def _placed(config: Config, workspace: Path, settings: Settings) -> Config:
 
 def _audits(workspace: Path, settings: Settings, job: deliver.Job) -> list[Audit]:
     from ecoaudit import pipeline
+    from ecoaudit.jobs import Jobs, available_cpus
 
     if settings.logs and settings.audits:
         raise EcoauditError("give either logs or finished audits", where="inputs telemetry, logs, audit")
@@ -272,7 +273,8 @@ def _audits(workspace: Path, settings: Settings, job: deliver.Job) -> list[Audit
         activity = job.activity
         identity = pipeline.RunIdentity(str(job.context.run_id), activity.head_sha, activity.branch)
         found = inputs.expand(workspace, settings.logs, "telemetry, logs")
-        return [pipeline.audit_inputs(found, job.config, identity)]
+        with Jobs(available_cpus()) as jobs:
+            return [pipeline.audit_inputs(found, job.config, identity, jobs)]
     if settings.audits:
         audits = [_read(Path(p)) for p in inputs.expand(workspace, settings.audits, "audit")]
     elif job.activity.artifact_run is not None:

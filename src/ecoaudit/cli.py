@@ -185,29 +185,49 @@ def load_config(config_path: Path | None, overrides: dict[str, Any]) -> Config:
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("ecoaudit-report"), show_default=True)
 @click.option("--base", type=click.Path(path_type=Path), help="audit.json of the base run to compare with.")
 @click.option("--json", "as_json", is_flag=True, help="Print the audit as JSON instead of the summary.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Processes that share telemetry too large for memory; as many as there are processors if not given.",
+)
+@click.option("--dask", metavar="ADDRESS", help="Scheduler of a Dask cluster that shares it instead.")
 def audit(
     inputs: tuple[str, ...],
     config_path: Path | None,
     output: Path,
     base: Path | None,
     as_json: bool,
+    jobs: int | None,
+    dask: str | None,
     **overrides: Any,
 ) -> int:
     """Audit the run whose telemetry and logs are INPUT (files, folders, globs); write the report into --output.
 
     Exits with 1 when a budget of the configuration fails, 2 on bad input.
     """
-    return _audit(list(inputs), load_config(config_path, overrides), output, base, as_json)
+    return _audit(list(inputs), load_config(config_path, overrides), output, base, as_json, jobs, dask)
 
 
-def _audit(inputs: list[str], config: Config, output: Path, base: Path | None, as_json: bool) -> int:
+def _audit(
+    inputs: list[str],
+    config: Config,
+    output: Path,
+    base: Path | None,
+    as_json: bool,
+    jobs: int | None = None,
+    dask: str | None = None,
+) -> int:
     from ecoaudit import pipeline
+    from ecoaudit.jobs import Jobs, available_cpus
     from ecoaudit.judge import judge
     from ecoaudit.judge.verdict import Baseline, Outcome
     from ecoaudit.model.audit import encode
+    from ecoaudit.progress import TerminalProgress
 
     base_audit = pipeline.read_audit(base) if base else None
-    found = pipeline.audit_inputs(inputs, config)
+    with Jobs(jobs or available_cpus(), dask, TerminalProgress()) as shared:
+        found = pipeline.audit_inputs(inputs, config, jobs=shared)
     verdict = judge(
         found,
         config.budgets,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ecoaudit import __version__
 from ecoaudit.config import Config
 from ecoaudit.errors import EcoauditError
+from ecoaudit.jobs import Jobs
 from ecoaudit.model.audit import Audit, encode
 
 if TYPE_CHECKING:
@@ -40,12 +41,15 @@ class ReportFiles:
     charts: tuple[Path, ...]
 
 
-def audit_inputs(inputs: Sequence[str], config: Config, identity: RunIdentity | None = None) -> Audit:
+def audit_inputs(
+    inputs: Sequence[str], config: Config, identity: RunIdentity | None = None, jobs: Jobs | None = None
+) -> Audit:
     """Read `inputs` (files, folders, globs), and return their audit under `config`.
 
+    `jobs` are the processes that share telemetry too large for memory; without, it is read in this one.
     Raises `EcoauditError` for input that is missing or is no log, and for names the tables do not know.
     """
-    from ecoaudit import ingest, reference
+    from ecoaudit import ingest, reference, rereading
     from ecoaudit.model.build import build_audit
     from ecoaudit.model.inputs import Identity, ModelOptions
     from ecoaudit.reference import live
@@ -64,7 +68,8 @@ def audit_inputs(inputs: Sequence[str], config: Config, identity: RunIdentity | 
     )
     site = resolve_site(config, tables)
     provider = live.provider(config.grid_provider, config.intensity_basis) if config.grid_provider else None
-    logs = ingest.read(inputs, timezone=config.timezone, meter_boundary=config.meter_boundary)
+    jobs = jobs or Jobs()
+    logs = ingest.read(inputs, timezone=config.timezone, meter_boundary=config.meter_boundary, across=jobs.map)
     if provider is not None:
         zone = site.grid.zone if config.zone and site.grid else None
         found = live.ask(provider, live.Place(zone, site.region), _span(logs))
@@ -83,6 +88,7 @@ def audit_inputs(inputs: Sequence[str], config: Config, identity: RunIdentity | 
             commit=identity.commit,
             branch=identity.branch,
         ),
+        rereading.reducer(jobs.map),
     )
 
 

@@ -3,24 +3,30 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from ecoaudit.ingest.records import FormatInfo, Inspection, RunLogs
+from ecoaudit.ingest.records import Across, FormatInfo, Inspection, RunLogs
 
 __all__ = ["formats", "inspect", "read"]
 
 
 def read(
-    inputs: Sequence[str], *, timezone: str | None = None, meter_boundary: Literal["ac", "dc"] | None = None
+    inputs: Sequence[str],
+    *,
+    timezone: str | None = None,
+    meter_boundary: Literal["ac", "dc"] | None = None,
+    across: Across | None = None,
 ) -> RunLogs:
     """Read everything that `inputs` (files, folders, globs, URLs) hold of one run.
 
     `timezone` is the IANA zone of clocks that name none; `meter_boundary` the side on which meters read where their
-    log does not say. Raises `EcoauditError` for a missing path, an empty folder, a glob without a match, and for a
-    file that was named and is no log; files of a folder that are no logs are listed in `RunLogs.ignored`.
+    log does not say. With `across`, the project's own telemetry that does not fit in memory is read as heads
+    (`records.Head`), through that map. Raises `EcoauditError` for a missing path, an empty folder, a glob without a
+    match, and for a file that was named and is no log; files of a folder that are no logs are listed in
+    `RunLogs.ignored`.
     """
     from ecoaudit.ingest import assemble, values
     from ecoaudit.ingest.records import ReadOptions
 
-    return assemble.read(inputs, ReadOptions(values.zone(timezone), meter_boundary))
+    return assemble.read(inputs, ReadOptions(values.zone(timezone), meter_boundary), across)
 
 
 def inspect(path: str, *, timezone: str | None = None) -> Inspection:

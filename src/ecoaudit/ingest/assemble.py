@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ecoaudit.errors import EcoauditError
-from ecoaudit.ingest import discover, registry, systems
+from ecoaudit.ingest import ahead, discover, registry, systems
 from ecoaudit.ingest.files import LogFile
 from ecoaudit.ingest.prefix import Stripped
 from ecoaudit.ingest.records import (
+    Across,
     Inspection,
     MeterLog,
     ReadOptions,
@@ -48,11 +49,13 @@ class _Collected:
                 self.reported.append(record)
 
 
-def read(inputs: Sequence[str], options: ReadOptions) -> RunLogs:
+def read(inputs: Sequence[str], options: ReadOptions, across: Across | None = None) -> RunLogs:
     """Read the files that `inputs` mean; see `ecoaudit.ingest.read`."""
     out = _Collected()
     heads: dict[bytes, list[str]] = {}
-    for found in discover.files(inputs):
+    files = discover.files(inputs)
+    read_ahead = ahead.heads(files, options, across) if across is not None else {}
+    for found in files:
         file = LogFile(found.path)
         match, views = registry.recognise(file)
         if match is None:
@@ -66,7 +69,10 @@ def read(inputs: Sequence[str], options: ReadOptions) -> RunLogs:
         if match.entry.folder:
             out.covered.append(Path(found.path).parent)
         try:
-            out.add([_dated(r, file) for r in _records(match, views, options)])
+            known = read_ahead.pop(found.path, None)
+            if isinstance(known, EcoauditError):
+                raise known
+            out.add([_dated(r, file) for r in known or _records(match, views, options)])
         except EcoauditError as error:
             if found.named:
                 raise

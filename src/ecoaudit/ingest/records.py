@@ -4,10 +4,10 @@ Times are Unix seconds in UTC. Arrays are float64; NaN marks "not in the log", n
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -336,3 +336,6 @@ class ReadOptions:
 
 Record = Telemetry | MeterLog | TrainingLog | ReportedEnergy
 """What a reader returns; one file may hold several."""
+
+Across = Callable[[Callable[[Any], Any], Sequence[Any], str], Iterable[Any]]
+"""Maps a function over items in their order, perhaps in other processes (`jobs.Jobs.map`); last, what is being done."""

@@ -32,26 +32,16 @@ class Accumulator:
         self._rows: list[list[FloatArray]] = [[] for _ in range(devices)]
         self._steps: list[list[tuple[FloatArray, IntArray]]] = [[] for _ in range(devices)]
 
-    def add(
-        self,
-        time_s: FloatArray,
-        power_w: FloatArray | None,
-        energy_j: FloatArray | None,
-        util_percent: FloatArray | None,
-    ) -> None:
-        """Add samples that follow those before: times, shape (n,), never decrease; values have shape (devices, n).
+    def add(self, time_s: FloatArray, values: FloatArray) -> None:
+        """Add samples that follow those before: times, shape (n,), never decrease.
 
-        NaN, or None for all, marks what was not read; a sample without power and counter is none.
+        `values`, shape (3, devices, n), are power (W), energy counter (J) and utilisation (%), NaN where not read; a
+        sample without power and counter is none.
         """
         devices = self._samples.size
-        if not devices:
-            return  # a node without GPUs still has times and events
-        data = np.full((4, devices, time_s.size), np.nan)
-        data[T] = time_s
-        for kind, values in ((P, power_w), (E, energy_j), (U, util_percent)):
-            if values is not None:
-                data[kind] = values
-        usable = np.isfinite(data[P]) | np.isfinite(data[E])
+        powered = np.isfinite(values[0])
+        usable = powered if powered.all() else powered | np.isfinite(values[1])
+        data = np.concatenate((np.broadcast_to(time_s, (1, devices, time_s.size)), values))
         last = self._last[:, T]
         if usable.all() and (bool((last == last[0]).all()) or bool(np.isnan(last).all())):
             if time_s.size:
@@ -65,10 +55,8 @@ class Accumulator:
         before = self._last[of].copy()
         self._samples[of] += data.shape[2]
         self._last[of] = data[:, :, -1].T
-        read = np.isfinite(data[P])
-        if read.any():
-            self._power_min_w[of] = np.fmin(self._power_min_w[of], np.where(read, data[P], np.inf).min(axis=1))
-            self._power_max_w[of] = np.fmax(self._power_max_w[of], np.where(read, data[P], -np.inf).max(axis=1))
+        self._power_min_w[of] = np.fmin(self._power_min_w[of], np.fmin.reduce(data[P], axis=1))
+        self._power_max_w[of] = np.fmax(self._power_max_w[of], np.fmax.reduce(data[P], axis=1))
         if np.isnan(before[0, T]):
             self._first[of] = data[:, :, 0].T
         else:
@@ -215,5 +203,6 @@ def reduce_samples(
     `time_s` never decreases; `edges` are sorted, shape (segments + 1,); `focus` is the window of the power histogram.
     """
     one = Accumulator(1, edges, focus, sampling(time_s))
-    one.add(time_s, *(None if v is None else v[np.newaxis] for v in (power_w, energy_j, util_percent)))
+    nothing = np.full(time_s.size, np.nan)
+    one.add(time_s, np.array([[nothing if v is None else v] for v in (power_w, energy_j, util_percent)]))
     return one.partials()[0]

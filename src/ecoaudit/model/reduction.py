@@ -115,6 +115,7 @@ class Reduction:
         self._infos, self._zones = file.gpus, zones
         self._gpus = Accumulator(len(file.gpus), edges, focus, open_above_s)
         self._host = Accumulator(len(zones), edges, focus, open_above_s)
+        self._waiting: list[tuple[FloatArray, FloatArray]] = []
 
     def add(
         self,
@@ -124,18 +125,37 @@ class Reduction:
         util_percent: FloatArray | None,
         host_energy_j: dict[str, FloatArray],
     ) -> None:
-        """Add samples that follow those before; shapes are those of `records.Telemetry`."""
-        self._gpus.add(
-            time_s,
-            power_w.T,
-            None if energy_j is None else energy_j.T,
-            None if util_percent is None else util_percent.T,
-        )
+        """Add samples that follow those before; shapes are those of `records.Telemetry`.
+
+        They are reduced when there are enough: few at a time cost as much as many.
+        """
+        boards = len(self._infos)
+        data = np.full((3 * boards + len(self._zones), time_s.size), np.nan)
+        for place, values in enumerate((power_w, energy_j, util_percent)):
+            if values is not None:
+                data[place * boards : (place + 1) * boards] = values.T
+        for place, zone in enumerate(self._zones, start=3 * boards):
+            data[place] = host_energy_j[zone]
+        self._waiting.append((time_s, data))
+        if sum(times.size for times, _ in self._waiting) >= BLOCK:
+            self._reduce()
+
+    def _reduce(self) -> None:
+        if not self._waiting:
+            return
+        boards = len(self._infos)
+        time_s = np.concatenate([times for times, _ in self._waiting])
+        data = np.concatenate([values for _, values in self._waiting], axis=1)
+        self._waiting = []
+        if boards:
+            self._gpus.add(time_s, data[: 3 * boards].reshape(3, boards, time_s.size))
         if self._zones:
-            self._host.add(time_s, None, np.stack([host_energy_j[zone] for zone in self._zones]), None)
+            nothing = np.full((len(self._zones), time_s.size), np.nan)
+            self._host.add(time_s, np.stack([nothing, data[3 * boards :], nothing]))
 
     def sums(self) -> FileSums:
         """Return what was reduced."""
+        self._reduce()
         names = [info.uuid or (info.index if info.index is not None else i) for i, info in enumerate(self._infos)]
         parts = zip(self._infos, self._gpus.partials(), strict=True)
         return FileSums(

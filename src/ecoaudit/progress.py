@@ -1,0 +1,32 @@
+"""A bar on a terminal for work that takes longer than a second; nothing in a CI log."""
+
+import sys
+import time
+from typing import Any
+
+SHOWN_AFTER_S = 1.0
+
+
+class TerminalProgress:
+    """Shows on standard error what is being done, how much of it is done, and how long the rest will take."""
+
+    def __init__(self) -> None:
+        self._began_s = time.monotonic()
+        self._bar: Any = None
+        self._done = 0
+
+    def __call__(self, doing: str, done: int, total: int) -> None:
+        """Say that `done` of `total` files are done; a new bar begins where `done` starts anew."""
+        if not sys.stderr.isatty() or time.monotonic() - self._began_s < SHOWN_AFTER_S:
+            return
+        if self._bar is None:
+            import click
+
+            self._bar = click.progressbar(length=total, label=f"{doing} {total} files", file=sys.stderr)
+            self._bar.__enter__()
+            self._done = 0
+        self._bar.update(done - self._done)
+        self._done = done
+        if done == total:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
