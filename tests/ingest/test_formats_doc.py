@@ -37,13 +37,13 @@ checkpoint that is written in the background counts only while training waits fo
 - nanotron: a checkpoint from its line to the begin of the next iteration.
 - NeMo: a checkpoint's `Start time` and `Save duration`; a validation where a launcher stamps the lines.
 - The Trainer: `eval_runtime` after a stamped log line, or in a row behind the clock of a container or CI runner.
-- TensorBoard, W&B and MLflow: `eval/runtime`, logged when the evaluation ends; training from `train_runtime` in the same
-  way.
-- Composer: from the first to the last `[Eval batch=N/M]` line where others put a clock before the lines.
+- TensorBoard, W&B and MLflow: `eval/runtime`, logged when the evaluation ends; the training by `train_runtime`.
+- Composer, litgpt: from the first to the last `[Eval batch=N/M]` line, and by `val time`, where others put a clock
+  before the lines.
 - MLPerf: `eval_start` to `eval_stop`.
 
-An `eval_runtime` without a clock, MaxText's, GPT-NeoX's, nanoGPT's, litgpt's and Lightning's evaluations tell no place
-in time: their energy stays in `train`.
+An `eval_runtime` without a clock, MaxText's, GPT-NeoX's, nanoGPT's and Lightning's evaluations tell no place in time:
+their energy stays in `train`.
 """
 
 

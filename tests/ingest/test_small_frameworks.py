@@ -114,6 +114,19 @@ def test_litgpt_closing_lines_and_hyperparameters(write: Write) -> None:
     assert (log.tokens, log.runtime_s, log.params) == (999424, 48.3, 162322944)
 
 
+def test_litgpt_validations_end_at_their_line_where_a_clock_stands_before_it(write: Write) -> None:
+    stamp = "2026-01-01T00:00:{0:02d}.0Z "
+    rows = [
+        stamp.format(10) + "Epoch 1 | iter 2 step 1 | loss train: 10.9, val: n/a | iter time: 100.00 ms (step)",
+        stamp.format(14) + "iter 2: val loss 10.8, val time: 3500.00 ms",
+        stamp.format(20) + "Epoch 1 | iter 4 step 2 | loss train: 10.9, val: 10.8 | iter time: 100.00 ms (step)",
+    ]
+    log = read(write, "\n".join(rows) + "\n", "litgpt")
+    start = 1767225600.0
+    assert [(p.name, p.start_s, p.end_s) for p in log.phases] == [("eval", start + 10.5, start + 14)]
+    assert log.steps is not None and log.steps.time_s.tolist() == [start + 10, start + 20]
+
+
 def test_litgpt_csv_rows_of_validation_and_elapsed_time(write: Write) -> None:
     log = read(
         write,

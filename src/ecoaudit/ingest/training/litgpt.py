@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import dataclass, field
 from typing import Any
 
 from ecoaudit.ingest import tables, values
@@ -10,9 +11,8 @@ from ecoaudit.ingest.lines import Account, rank_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training import console
 from ecoaudit.ingest.training.clocks import PrefixClock
-from ecoaudit.ingest.training.phases import model_facts, notice_model
-from ecoaudit.ingest.training.settings import facts
-from ecoaudit.ingest.training.settings import notice as settings_of_line
+from ecoaudit.ingest.training.phases import Phases, model_facts, notice_model
+from ecoaudit.ingest.training.settings import facts, notice
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
@@ -25,8 +25,8 @@ FORMAT = FormatInfo(
     ),
     seen="2023 to 2025: `iter N step M: loss`, `Epoch E | iter N step M | loss train:`, CSV with total_tokens",
     cannot_tell=(
-        "the wall clock, hence the place of evaluations; from the console the number of GPUs; the closing Tok/sec of "
-        "some versions is wrong and not read"
+        "the wall clock, hence the place of evaluations, unless one stands in front of lines; from the console the "
+        "number of GPUs; the closing Tok/sec of some versions is wrong and not read"
     ),
 )
 
@@ -43,6 +43,7 @@ _START = re.compile(r"\biter +\d+ (?:\| )?st[eE]p \d+(?::| ?\|) loss")
 _PARAMETERS = re.compile(r"[Tt]otal parameters: (\d[\d,]{0,20})\b|trainable parameters: (\d[\d,]{0,20})\b")
 _TOTAL_TOKENS = re.compile(r"\bTotal tokens\s*: (\d[\d,]{0,20})\b")
 _TRAINING_TIME = re.compile(r"\bTraining [Tt]ime\s*: ([\d.]{1,15}) ?s\b")
+_VALIDATED = re.compile(r"\bval loss [\w.]+, val time: ([\d.]{1,15}) ?ms")
 _ARGUMENT = re.compile(r"\b(global_batch_size|max_seq_length|block_size)=(\d{1,9})\b")
 
 
@@ -63,52 +64,61 @@ def _columns(text: str) -> list[str]:
     return [c.strip() for c in first.split(",")] if "iter_time" in first else []
 
 
+@dataclass
+class _Told:
+    """What the lines beside the iterations say."""
+
+    facts: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    clock: PrefixClock = field(default_factory=PrefixClock)
+    phases: Phases = field(default_factory=Phases)
+
+    def notice(self, text: str) -> None:
+        """Take one line."""
+        if match := _PARAMETERS.search(text):
+            self.facts.setdefault("params", match[1] or match[2])
+        for name, pattern in (("tokens", _TOTAL_TOKENS), ("runtime", _TRAINING_TIME)):
+            console.first_group(pattern, text, self.facts, name)
+        if match := _VALIDATED.search(text):
+            end = self.clock.read(text)
+            self.phases.span("eval", end - float(match[1]) / 1000.0, end)
+        for match in _ARGUMENT.finditer(text):
+            self.settings.setdefault(match[1], match[2])
+        notice_model(text, self.facts)
+        notice(text, self.settings)
+
+
 def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
     """Return the run by optimizer steps; the times of a step's iterations are added up."""
     names = _columns(file.head.text)
-    account, steps, clock = Account(), Steps(), PrefixClock()
-    told: dict[str, str] = {}
-    settings: dict[str, Any] = {}
+    account, steps, told = Account(), Steps(), _Told()
     known: dict[str, Any] = {}
     if names:
         known["world_size"] = _csv(file, names, account, steps)
     else:
-        known["step_count"] = _console(file, account, steps, told, settings, clock)
-    runtime = values.fact(told.get("runtime"))
-    told_clock = console.set_clock(steps, options, naive=clock.naive)
+        known["step_count"] = _console(file, account, steps, told)
+    clock = console.set_clock(steps, options, naive=told.clock.naive)
     return [
         steps.log(
             file,
             FORMAT.format,
             "litgpt",
             account,
-            clock=told_clock,
-            params=values.fact(told.get("params")),
-            tokens=values.fact(told.get("tokens")),
-            runtime_s=runtime,
-            **known | facts(settings) | model_facts(told),
+            clock=clock,
+            phases=told.phases.localised(options if told.clock.naive else ReadOptions()),
+            params=values.fact(told.facts.get("params")),
+            tokens=values.fact(told.facts.get("tokens")),
+            runtime_s=values.fact(told.facts.get("runtime")),
+            **known | facts(told.settings) | model_facts(told.facts),
         )
     ]
 
 
-def _console(
-    file: LogFile, account: Account, steps: Steps, told: dict[str, str], settings: dict[str, Any], clock: PrefixClock
-) -> int | None:
+def _console(file: LogFile, account: Account, steps: Steps, told: _Told) -> int | None:
     """Read a console; return the last optimizer step it tells, which may lie behind the last line that ends one."""
-
-    def notice(text: str) -> None:
-        if match := _PARAMETERS.search(text):
-            told.setdefault("params", match[1] or match[2])
-        for name, pattern in (("tokens", _TOTAL_TOKENS), ("runtime", _TRAINING_TIME)):
-            console.first_group(pattern, text, told, name)
-        for match in _ARGUMENT.finditer(text):
-            settings.setdefault(match[1], match[2])
-        notice_model(text, told)
-        settings_of_line(text, settings)
-
     last_step = 0
     spent, last_iteration = 0.0, 0
-    for number, text, match in console.records(file, account, _WHOLE, _START, notice):
+    for number, text, match in console.records(file, account, _WHOLE, _START, told.notice):
         g = match.groups()
         iteration, step, loss, time_ms, done = g[1:6] if g[1] is not None else g[6:11]
         try:
@@ -127,7 +137,7 @@ def _console(
             since = number_of_step - steps.step[-1] if steps.step else 1
             steps.add(
                 number_of_step,
-                time_s=clock.read(text),
+                time_s=told.clock.read(text),
                 duration_s=spent / max(since, 1),
                 loss=value,
                 rank=rank_of(text),
