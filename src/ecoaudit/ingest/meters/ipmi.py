@@ -21,7 +21,8 @@ FORMAT = FormatInfo(
 
 _READING = re.compile(
     r"Instantaneous power reading\s*:\s*([\d.]+) Watts|Current Power\s*:\s*([\d.]+) Watts|"
-    r"(?:(?:Total|Sys)[_ ]Power|Pwr Consumption|System Level|PWR_SYS|Power Meter)[^|\n]*\|\s*([\d.]+)\s*\|\s*Watts"
+    r"(?:(?:Total|Sys)[_ ]Power|Pwr Consumption|Power Consumption|System Level|PWR_SYS|Power Meter)[^|\n]*\|"
+    r"(?:[^|\n]*\|){0,3}\s*([\d.]+)\s*(?:\|\s*)?Watts"
 )
 _BMC_TIME = re.compile(r"IPMI timestamp\s*:\s*(.+?)\s*$")
 _FREE_TIME = re.compile(r"^Time Stamp\s*:\s*(.+?)\s*$")
@@ -56,7 +57,7 @@ def read(file: LogFile, options: ReadOptions) -> list[MeterLog]:
             before = _time(text[: match.start()]) or wrapper
             blocks.append(_Block(number, float(next(g for g in match.groups() if g)), before))
             wrapper = None
-        elif match := _BMC_TIME.search(text) or _FREE_TIME.search(text):
+        if match := _BMC_TIME.search(text) or _FREE_TIME.search(text):
             found = _time(match[1])
             if blocks and blocks[-1].time is None and found is not None and found[0] >= _EARLIEST:
                 blocks[-1].time = found
@@ -64,7 +65,7 @@ def read(file: LogFile, options: ReadOptions) -> list[MeterLog]:
             state = (match[1] or match[2]).lower()
             if blocks:
                 blocks[-1].active = state in ("activated", "active", "available", "on")
-        else:
+        elif not _READING.search(text):
             wrapper = _time(text) or wrapper
     readings: list[tuple[float, float]] = []
     naive = False

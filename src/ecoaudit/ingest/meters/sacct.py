@@ -23,6 +23,7 @@ FORMAT = FormatInfo(
 )
 
 _NEEDED = ("ConsumedEnergyRaw", "ConsumedEnergy")
+_NO_VALUE = 1e18  # Slurm's NO_VAL64 and what is near it: 18446744073709551614 J
 
 
 def sniff(head: Head) -> str | None:
@@ -98,6 +99,7 @@ def _row(row: dict[str, str]) -> _Row:
     for name in _NEEDED:
         if row.get(name):
             energy = values.scaled(row[name])
+            energy = energy if energy < _NO_VALUE else math.nan
             break
     elapsed = values.number(row["ElapsedRaw"]) if row.get("ElapsedRaw") else _elapsed(row.get("Elapsed", ""))
     start = values.parse_time(row["Start"])[0] if row.get("Start") else math.nan

@@ -1,6 +1,7 @@
 """CodeCarbon `emissions.csv`: every generation of columns, cumulative flushes, several trackers on one machine."""
 
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -184,6 +185,15 @@ def _reported(file: LogFile, account: Account, rows: list[_Row]) -> ReportedEner
     )
 
 
+def _names(models: str | None, gpus: int) -> list[str | None]:
+    """Return the name of each GPU from `4 x NVIDIA A100`; kinds are glued: `1 x RTX 40601 x RTX 3080 Ti`."""
+    if models is None or " x " not in models:
+        return [models] * gpus
+    kinds = re.findall(r"(\d+) x (.+?)(?=\d x |$)", models)
+    names: list[str | None] = [name.strip() for count, name in kinds for _ in range(min(int(count), gpus))]
+    return names if len(names) == gpus else [kinds[0][1].strip() if len(kinds) == 1 else None] * gpus
+
+
 def _telemetry(file: LogFile, account: Account, rows: list[_Row], options: ReadOptions) -> Telemetry:
     gpus = max(r.gpus for r in rows)
     if gpus > 1:
@@ -198,13 +208,11 @@ def _telemetry(file: LogFile, account: Account, rows: list[_Row], options: ReadO
         joules += [total, total + row.gpu * _J_PER_KWH]
         total = joules[-1]
     energy: FloatArray = np.repeat(np.array(joules, dtype=np.float64)[:, None] / gpus, gpus, axis=1)
-    name = next((r.model for r in rows if r.model), None)
-    if name and " x " in name:
-        name = name.split(" x ", 1)[1]
+    names = _names(next((r.model for r in rows if r.model), None), gpus)
     return Telemetry(
         source=Source(file.path, FORMAT.format),
         host=None,
-        gpus=tuple(GpuInfo(index=i, name=name) for i in range(gpus)),
+        gpus=tuple(GpuInfo(index=i, name=name) for i, name in enumerate(names)),
         time_s=np.array(times, dtype=np.float64),
         power_w=np.full(energy.shape, np.nan),
         energy_j=energy,

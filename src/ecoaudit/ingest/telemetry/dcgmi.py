@@ -19,11 +19,13 @@ FORMAT = FormatInfo(
     cannot_tell="times (one second a tick, dmon's default, is assumed), names; MIG instances are left out",
 )
 
-_HEADER = re.compile(r"^\s*#\s*Entity\b(.*)$|^\s*#\s+\w+.*\bPOWER\b(.*)$")
+_HEADER = re.compile(r"^[\dT:.,+Z/ -]{0,40}#\s*Entity\b(.*)$|^\s*#\s+\w+.*\bPOWER\b(.*)$")
+_UNITS = re.compile(r"^[\dT:.,+Z/ -]{0,40}\bI[Dd]\b(.*)$")
 _ROW = re.compile(r"^(?P<stamp>.*?)\b(?P<kind>GPU(?:-I|-CI)?) (?P<id>\d+)\s+(?P<cells>\S.*)$")
 _POWER = {"POWER": "average", "PWR": "average", "PWRIN": "instant", "PINST": "instant"}
 _ENERGY = ("TOTEC", "ENRGY", "TOTEN")
 _UTIL = ("GPUTL", "SMACT", "GRACT")
+_INTERVAL = re.compile(r"dcgmi\s+dmon\b[^|>]*\s-{1,2}d(?:elay)?[= ]?\s*([1-9]\d{1,6})\b")
 _BLANK = 1e12  # DCGM's "no value" sentinels lie near 2**63 and 2**47
 
 
@@ -43,6 +45,8 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
     tick, seen = -1, set[int]()
     clock: Clock = "none"
     instances = 0
+    command = _INTERVAL.search(file.head.text)
+    interval = float(command[1]) / 1000.0 if command else 1.0
     for number, text in console_lines(file):
         account.lines += 1
         if header := _HEADER.match(text):
@@ -50,8 +54,8 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
             continue
         match = _ROW.match(text)
         if match is None:
-            if names and not units and text.split()[:1] in (["ID"], ["Id"]):
-                units = text.split()[1:]
+            if names and not units and (unit := _UNITS.match(text)):
+                units = unit[1].split()
             continue
         if match["kind"] != "GPU":
             instances += 1
@@ -70,7 +74,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
                 tick += 1
                 seen.clear()
             seen.add(gpu)
-            time_s = float(tick)
+            time_s = tick * interval
             if match["stamp"].strip(" ,;|\t"):
                 time_s, naive = values.parse_time(match["stamp"].strip(" ,;|\t"))
                 clock = "naive" if naive else "utc"
@@ -81,7 +85,8 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
         joules = 1.0 if _unit(names, units, _ENERGY) == "J" else 1e-3
         readings.add(time_s, gpu, power, util, energy * joules)
     if clock == "none":
-        account.warn("dcgmi printed no times: one second a tick, its default, is assumed")
+        stated = "as its command says" if interval != 1.0 else "its default, is assumed"
+        account.warn(f"dcgmi printed no times: {interval:g} s a tick, {stated}")
     if instances:
         account.warn(f"{instances} rows of MIG instances were left out: the whole GPU's power holds theirs")
     return [telemetry(file, FORMAT.format, account, readings, options, clock=clock, same_tick_s=0.5)]
