@@ -48,6 +48,13 @@ def test_the_window_of_many_ranks_ends_with_the_last_that_completes(write: Write
     assert log.train_end_s - log.train_start_s == pytest.approx(902.9)
 
 
+def test_the_stamp_of_the_end_stands_on_a_line_of_its_own(write: Write) -> None:
+    end = info("10:14:00,000", "") + "\n\nTraining completed. Do not forget to share your model\n\n\n"
+    log = read(write("run.out", ranks(end).replace("{'train_runtime'", "{'other'")))
+    assert log.train_start_s is not None and log.train_end_s is not None
+    assert log.train_end_s - log.train_start_s == pytest.approx(839.9)
+
+
 def test_the_total_batch_tells_how_many_gpus_share_it(write: Write) -> None:
     assert read(write("run.out", ranks(""))).world_size == 64 / (4 * 2)
     assert read(write("odd.out", ranks("").replace("accumulation) = 64", "accumulation) = 60"))).world_size is None

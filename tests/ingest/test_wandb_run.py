@@ -155,3 +155,10 @@ def test_a_summary_alone_is_read_with_the_config_beside_it(write: Write) -> None
     (log,) = ingest.read([str(path / "files" / "wandb-summary.json")]).training
     assert (log.step_count, log.sequence_length, log.precision) == (60, 1024, "bf16")
     assert (log.job_start_s, log.job_end_s) == (START, START + 66)
+
+
+def test_an_export_takes_the_boards_names_from_the_metadata_beside_it(write: Write) -> None:
+    write("wandb-metadata.json", json.dumps({"gpu_amd": [{"id": 0, "series": "AMD Instinct MI300X"}]}))
+    rows = [{"_timestamp": START + t, "_runtime": t, "_step": t, "system.gpu.0.powerWatts": 700.0} for t in range(3)]
+    (one,) = ingest.read([write("events.jsonl", "".join(json.dumps(row) + "\n" for row in rows))]).telemetry
+    assert one.gpus[0].name == "AMD Instinct MI300X"

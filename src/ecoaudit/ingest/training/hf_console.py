@@ -79,6 +79,7 @@ class _Run:
     settings: dict[str, Any] = field(default_factory=dict)
     begun: list[float] = field(default_factory=list)
     completed: list[float] = field(default_factory=list)
+    blank_s: float = math.nan
     eval_start: float = math.nan
     saving: list[float] = field(default_factory=list)
 
@@ -118,6 +119,8 @@ def _notice(text: str, run: _Run) -> None:
     notice(text, run.settings)
     if "TrainingArguments(" in text and (match := _FORMAT_ARGUMENT.search(text)):
         run.settings.setdefault(match[1], "true")
+    if "Training completed." in text and ">>" not in text:
+        run.completed.append(run.blank_s)  # the Trainer breaks this line: its stamp stands alone before it
     if not run.phases.notice(text) and ">>" in text:
         prefix = run.time_of(text)
         _moment(text, prefix if math.isfinite(prefix) else stamp_of(text), run)
@@ -125,7 +128,9 @@ def _notice(text: str, run: _Run) -> None:
 
 def _moment(text: str, time_s: float, run: _Run) -> None:
     """Take a line of the Trainer's own logging, `[INFO|trainer.py:1812] 2024-05-01 12:34:56,789 >> ...`."""
-    if "***** Running training *****" in text:
+    if text.rstrip().endswith(">>"):
+        run.blank_s = time_s
+    elif "***** Running training *****" in text:
         run.begun.append(time_s)
     elif "Training completed." in text:
         run.completed.append(time_s)

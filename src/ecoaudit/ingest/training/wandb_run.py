@@ -8,7 +8,6 @@ import math
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ecoaudit.errors import EcoauditError
@@ -20,7 +19,7 @@ from ecoaudit.ingest.records import FormatInfo, GpuInfo, ReadOptions, Record
 from ecoaudit.ingest.training.scalars import TOTALS, Row, training_log
 from ecoaudit.ingest.training.settings import facts
 from ecoaudit.ingest.training.wandb import NAME, scalars_of, with_totals
-from ecoaudit.ingest.training.wandb_system import GpuMetrics, boards_of
+from ecoaudit.ingest.training.wandb_system import GpuMetrics, boards_near, boards_of
 
 FORMAT = FormatInfo(
     format="wandb_run",
@@ -80,7 +79,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 -
         log = training_log(file, FORMAT.format, NAME, account, run.history, **_known(run), **facts(run.config))
         out.append(log)
     if run.metrics.readings.time_s:
-        boards = run.boards or _boards_beside(file)
+        boards = run.boards or boards_near(file)
         out.append(run.metrics.telemetry(file, FORMAT.format, account, boards))
     if not out:
         raise EcoauditError("the W&B run file holds no history row and no GPU metric", where=file.path)
@@ -183,27 +182,17 @@ def _items(items: Iterable[bytes], *, nested: bool = False) -> Iterable[tuple[st
 
 
 def _boards(environment: bytes) -> tuple[GpuInfo, ...]:
-    """Return the GPUs of an EnvironmentRecord: gpu_nvidia 24 with name 1, memory_total 2 (bytes) and uuid 5."""
-    boards = []
-    for entry in messages(environment, 24):
-        parts = dict(fields(entry))
-        boards.append({"name": _text(parts.get(1)), "memoryTotal": parts.get(2, 0), "uuid": _text(parts.get(5))})
-    return boards_of({"gpu_nvidia": boards})
-
-
-def _boards_beside(file: LogFile) -> tuple[GpuInfo, ...]:
-    """Return the GPUs that `files/wandb-metadata.json` of the run's folder names, none where it is not there."""
-    if file.is_url:
-        return ()
-    folder = Path(file.path).parent
-    # Notebook services keep the run file in `tmp` below the run's folder.
-    for beside in (folder, folder.parent) if folder.name == "tmp" else (folder,):
-        try:
-            data = json.loads((beside / "files" / "wandb-metadata.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            continue
-        return boards_of(data) if isinstance(data, dict) else ()
-    return ()
+    """Return the GPUs of an EnvironmentRecord: gpu_nvidia 24 (name 1, memory_total 2 in bytes, uuid 5), gpu_amd 26."""
+    nvidia, amd = ([dict(fields(entry)) for entry in messages(environment, number)] for number in (24, 26))
+    return boards_of(
+        {
+            "gpu_nvidia": [
+                {"name": _text(board.get(1)), "memoryTotal": board.get(2, 0), "uuid": _text(board.get(5))}
+                for board in nvidia
+            ],
+            "gpu_amd": [{"series": _text(board.get(8))} for board in amd],
+        }
+    )
 
 
 def _text(value: bytes | int | None) -> str | None:

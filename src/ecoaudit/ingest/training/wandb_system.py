@@ -1,9 +1,11 @@
 """GPU metrics as W&B logs them: every GPU of the node, and which of them the logging process used."""
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -75,7 +77,7 @@ class GpuMetrics:
 
 def boards_of(metadata: Mapping[str, Any]) -> tuple[GpuInfo, ...]:
     """Return the node's GPUs as `wandb-metadata.json` lists them, old and new SDKs."""
-    listed = metadata.get("gpu_nvidia") or metadata.get("gpu_devices")
+    listed = metadata.get("gpu_nvidia") or metadata.get("gpu_devices") or metadata.get("gpu_amd")
     boards = [_board(entry) for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
     name, count = metadata.get("gpu"), metadata.get("gpu_count")
     if not boards and isinstance(name, str) and isinstance(count, int) and 0 < count <= 64:
@@ -83,8 +85,23 @@ def boards_of(metadata: Mapping[str, Any]) -> tuple[GpuInfo, ...]:
     return tuple(boards)
 
 
+def boards_near(file: LogFile) -> tuple[GpuInfo, ...]:
+    """Return the GPUs that the run's `wandb-metadata.json` names, none where it is not beside the file.
+
+    A run's folder keeps it in `files`; notebook services keep the run file one folder deeper, in `tmp`.
+    """
+    folder = Path(file.path).parent
+    for beside in () if file.is_url else (folder, folder / "files", folder.parent / "files"):
+        try:
+            data = json.loads((beside / "wandb-metadata.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            continue
+        return boards_of(data) if isinstance(data, dict) else ()
+    return ()
+
+
 def _board(entry: Mapping[str, Any]) -> GpuInfo:
-    name, uuid = entry.get("name"), entry.get("uuid")
+    name, uuid = entry.get("name") or entry.get("series"), entry.get("uuid")
     try:
         size = values.number(str(entry.get("memoryTotal", entry.get("memory_total", ""))))
     except ValueError:
