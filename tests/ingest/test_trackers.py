@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ecoaudit import ingest
+from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest.records import RunLogs, TrainingLog
 
 from . import wandb_writer as w
@@ -76,6 +77,23 @@ def test_the_log_of_a_resumed_run_does_not_tell_its_samples(write: Write) -> Non
     rows = [event(START + t, 360 + t, {"train/loss": 1.0}) for t in (20, 40)]
     log = read(write("events.out.tfevents.1", board(*rows, event(START + 41, 400, totals))))
     assert (log.runtime_s, log.samples) == (40.0, None)
+
+
+def test_an_event_file_of_the_last_evaluation_adds_no_steps(write: Write) -> None:
+    write("runs/events.out.tfevents.1.0", board(*(event(START + s, s, {"train/loss": 1.0}) for s in (50, 100))))
+    path = write(
+        "runs/events.out.tfevents.2.1", board(event(START + 120, 100, {"eval/loss": 0.9, "eval/runtime": 9.0}))
+    )
+    logs = ingest.read([str(Path(path).parent)]).training
+    assert [log.step_count for log in logs] == [100, None]
+    assert phases(logs[1]) == [("eval", 111.0, 120.0)]
+    assert any("only of evaluation" in text for text in logs[1].quality.warnings)
+
+
+@pytest.mark.parametrize(("folder", "steps"), [("train", 2), ("validation", None)])
+def test_keras_tells_evaluations_by_the_folder(write: Write, folder: str, steps: int | None) -> None:
+    events = [event(START + s, s, {"epoch_loss": 1.0}) for s in (0, 1)]
+    assert read(write(f"{folder}/events.out.tfevents.1.v2", board(*events))).step_count == steps
 
 
 def test_an_event_file_cut_at_any_byte_gives_the_events_before_the_cut(write: Write) -> None:
@@ -215,3 +233,9 @@ def test_a_gpu_that_never_worked_is_named(write: Write, other: list[float], warn
     (one,) = mlflow(write, metrics | {"loss": [1.0]}, {}).telemetry
     assert any("GPU 1 did no work" in text for text in one.quality.warnings) is warned
     assert len(one.gpus) == 2  # whose it is cannot be known
+
+
+def test_a_git_lfs_pointer_is_named(write: Write) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 4096\n"
+    with pytest.raises(EcoauditError, match="git lfs pull"):
+        ingest.inspect(write("events.out.tfevents.1", pointer))

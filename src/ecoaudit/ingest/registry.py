@@ -158,6 +158,7 @@ _BINARY = (
     (b"\x93NUMPY", "a NumPy array"),
     (b"SQLite format 3", "an SQLite database"),
     (b"\x80\x02", "a Python pickle"),
+    (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer (get the file itself with: git lfs pull)"),
     (b"\x80\x04", "a Python pickle"),
 )
 

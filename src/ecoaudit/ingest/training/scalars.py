@@ -77,7 +77,7 @@ def training_log(
             elif match := _TOTAL.match(key):
                 totals[match[1]] = value
                 end = time_s
-        if loss is not None and loss not in scalars:
+        if (loss is not None and loss not in scalars) or all(_HELD_OUT.search(key) for key in scalars):
             continue
         value = scalars.get(step_name, last) if step_name else float(row_step)
         if step_name and step_name in scalars:
@@ -89,8 +89,10 @@ def training_log(
             tokens=scalars.get(tokens, math.nan) if tokens else math.nan,
             samples=scalars.get(samples, math.nan) if samples else math.nan,
         )
-    if loss is None:
+    if loss is None and len(steps):
         account.warn("no scalar is named like a training loss; every row is taken for a step")
+    elif not len(steps):
+        account.warn("the log holds nothing of training, only of evaluation")
     if not seconds:
         clock = "none"
     steps.repeated_lines = 0

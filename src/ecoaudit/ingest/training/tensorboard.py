@@ -8,6 +8,7 @@ import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest.files import Head, LogFile
@@ -26,6 +27,8 @@ FORMAT = FormatInfo(
     cannot_tell="tokens and samples unless a scalar's name says so; Keras writes the epoch as step",
 )
 
+# Keras writes the evaluation's scalars by the training's names into a folder of its own.
+_HELD_OUT_FOLDERS = frozenset({"validation", "valid", "val", "eval", "evaluation", "test"})
 _HEADER = struct.Struct("<QI")
 _MAX_RECORD = 256 * 1024 * 1024
 
@@ -54,6 +57,8 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
         order.append((event.step, event.wall_s, event.scalars))
     if not order:
         raise EcoauditError("the event file holds no scalars", where=file.path)
+    if not file.is_url and Path(file.path).parent.name.lower() in _HELD_OUT_FOLDERS:
+        order = [(step, time_s, {f"eval/{tag}": value for tag, value in row.items()}) for step, time_s, row in order]
     return [training_log(file, FORMAT.format, "TensorBoard", account, joined(order))]
 
 
