@@ -13,8 +13,8 @@ from ecoaudit.model.span import Span
 
 SAME_ENERGY = 0.05
 """Two stretches whose energies differ by less cannot be told apart by energy."""
-PLACES, MOST_PLACES = 512, 65_536
-"""Places tried for a run without a clock."""
+PLACES, MOST_PLACES, MOST_RIVALS = 512, 65_536, 20
+"""Places tried for a run without a clock, and those kept that are as good as the best."""
 MOST_SKEW_S = 900.0
 """Clocks that both know their zone are not further apart, nor is a local one from its zone's whole half-hours."""
 LEAST_SKEW_S = 5.0
@@ -43,7 +43,7 @@ def on_clock(training: TrainingLog, load: LoadCurve, recorded: Span, clocks: Set
     Where several moves would do that, none is made and a warning says so.
     """
     start, end = training.train_start_s, training.train_end_s
-    if start is None or end is None:
+    if start is None or end is None or end <= start:
         return Placed(training, None)
     meets = start < recorded.end_s and end > recorded.start_s
     mixed, local = clocks == {"utc", "naive"}, "naive" in clocks
@@ -244,7 +244,7 @@ def _busiest(load: LoadCurve, job: Span, runtime_s: float) -> list[float]:
     enough = (1.0 - SAME_ENERGY) * float(energy.max())
     found: list[float] = []
     for i in np.argsort(-energy, kind="stable"):
-        if energy[i] < enough:
+        if energy[i] < enough or len(found) == MOST_RIVALS:
             break
         if all(abs(coarse[i] - other) >= runtime_s for other in found):
             found.append(_refined(load, float(coarse[i]), near, (job.start_s, last), runtime_s))
