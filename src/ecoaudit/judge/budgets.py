@@ -36,9 +36,10 @@ def check_absolute(audit: Audit, budget: Budget) -> BudgetCheck:
         outcome, relation = Outcome.INCONCLUSIVE, "not over"
     else:
         outcome, relation = Outcome.PASS, "within"
-    message = f"{label} {quantity.value:.4g} {unit} is {relation} the budget of {limit:.4g} {unit}"
+    said = unit.replace("kgCO2e", "kg CO₂e")
+    message = f"{label} {quantity.value:.4g} {said} is {relation} the budget of {limit:.4g} {said}"
     if budget.decide_on != "point":
-        message += f" (decided on the {budget.decide_on} end, {decisive:.4g} {unit})"
+        message += f" (decided on the {budget.decide_on} end, {decisive:.4g} {said})"
     if partial and found.boundary is not None:
         message += (
             f"; the figure covers only the {found.boundary.value} boundary, a lower bound of {budget.boundary.value}"
