@@ -38,7 +38,7 @@ from ecoaudit.model.partition import own_part
 from ecoaudit.model.parts import phase_energies, step_energies
 from ecoaudit.model.plausible import note_impossible, plausible, why_no_board_energy
 from ecoaudit.model.quality import quality
-from ecoaudit.model.reduction import Impossible, Reducer, reduce_in_memory
+from ecoaudit.model.reduction import Reducer, reduce_in_memory
 from ecoaudit.model.reported import reported_energy
 from ecoaudit.model.stated import with_hardware
 from ecoaudit.model.throughput import find_throughput
@@ -180,7 +180,8 @@ def build_audit(
 def _read(
     logs: RunLogs, options: ModelOptions, tables: Tables, reducer: Reducer, notes: Notes, at: FloatArray | None
 ) -> _Read:
-    found = streams(plausible(logs.telemetry, tables, notes), notes)
+    telemetry, impossible = plausible(logs.telemetry, tables)
+    found = streams(telemetry, notes)
     note_incidents(found, notes)
     training, marked = combine(logs.training, notes), marked_training(found)
     if marked is not None:
@@ -204,7 +205,7 @@ def _read(
         focus = (time.training or time.job) if time.job else None
         window = (focus.start_s, focus.end_s) if focus else (float(cuts.edges[0]), float(cuts.edges[-1]))
         nodes = read_nodes(found, cuts.edges, window, reducer, notes)
-        note_impossible(sum((node.impossible for node in nodes), Impossible()), notes)
+    note_impossible(sum((node.impossible for node in nodes), impossible), notes)
     gpus = tuple(gpu for node in nodes for gpu in node.gpus)
     check_counters(gpus, notes)
     gpus = tuple(map(own_part, gpus))

@@ -18,10 +18,10 @@ MOST_W = 5000.0
 """The same for a board whose limit is not known, W: the largest boards sold in 2025 are rated 1.4 kW."""
 
 
-def plausible(telemetry: Sequence[Telemetry], tables: Tables, notes: Notes) -> tuple[Telemetry, ...]:
+def plausible(telemetry: Sequence[Telemetry], tables: Tables) -> tuple[tuple[Telemetry, ...], Impossible]:
     """Return the telemetry with impossible power samples (negative, infinite, far above the board's limit) as NaN.
 
-    Heads are told which samples of theirs are impossible; `note_impossible` warns of these when they are counted.
+    Second comes how many there were; those of heads are left to who reads their files again, and counts them.
     """
     kept = []
     found = Impossible()
@@ -33,8 +33,7 @@ def plausible(telemetry: Sequence[Telemetry], tables: Tables, notes: Notes) -> t
         possible, impossible = possible_power(file.power_w, most_w)
         found += impossible
         kept.append(file if possible is file.power_w else replace(file, power_w=possible))
-    note_impossible(found, notes)
-    return tuple(kept)
+    return tuple(kept), found
 
 
 def note_impossible(found: Impossible, notes: Notes) -> None:

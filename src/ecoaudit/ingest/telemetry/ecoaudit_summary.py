@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
+from ecoaudit.counts import Counts
 from ecoaudit.ingest.records import Event, FloatArray, Replayed
 from ecoaudit.ingest.telemetry.clock import STEP_S, offsets
-from ecoaudit.counts import Counts
 from ecoaudit.ingest.telemetry.ecoaudit_lines import Event as EventLine
 from ecoaudit.ingest.telemetry.ecoaudit_recordings import Recording, Rows, moved
 from ecoaudit.ingest.telemetry.plausible import PowerFaults
@@ -73,14 +73,14 @@ class Summary:
         for name, faults in self.faults.items():
             power = rows.metrics[name]
             if power is None:
-                power = np.full((len(rows), len(self.recording.header.gpus)), np.nan)
-            else:
-                power = faults.cleaned(power)
-                read |= np.isfinite(power).any(axis=1)
-                if power.size and np.isfinite(power).any():
-                    self._add_profile(rows.mono, power)
-            if name in self.found or name == "power_w":
-                faults.look_for_holes(power, energy)
+                faults.look_at_nothing(len(rows) * len(self.recording.header.gpus), energy)
+                continue
+            power = faults.cleaned(power)
+            faults.look_for_holes(power, energy)
+            powered = np.isfinite(power).any(axis=1)
+            if powered.any():
+                self._add_profile(rows.mono, power)
+            read |= powered
         self.readings += int(read.sum())
         for zone, counter in rows.zones.items():
             if np.isfinite(counter).any():

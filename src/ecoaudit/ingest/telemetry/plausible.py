@@ -37,6 +37,11 @@ class PowerFaults:
         self.readings += power_w.size
         self.missing += int(missing.sum())
 
+    def look_at_nothing(self, readings: int, energy_j: FloatArray | None) -> None:
+        """Count a block of so many readings without power, its energy counters of as many."""
+        self.readings += readings
+        self.missing += readings if energy_j is None else int(np.isnan(energy_j).sum())
+
     def add(self, other: "PowerFaults") -> None:
         """Add what was counted elsewhere."""
         self.readings += other.readings
