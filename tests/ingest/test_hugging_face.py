@@ -25,6 +25,7 @@ def ranks(completed: str) -> str:
     begin = "".join(info(f"10:00:00,{100 * rank}", "***** Running training *****") for rank in range(1, 5))
     facts = (
         info("10:00:00,500", "  Num examples = 1000")
+        + info("10:00:00,500", "  Num Epochs = 1")
         + info("10:00:00,500", "  Instantaneous batch size per device = 4")
         + info("10:00:00,500", "  Total train batch size (w. parallel, distributed & accumulation) = 64")
         + info("10:00:00,500", "  Gradient Accumulation steps = 2")
@@ -150,6 +151,14 @@ def test_tokens_by_the_count_of_each_trainer(write: Write, name: str) -> None:
     bar = " 50%|#####     | 20/40 [00:10<00:10,  2.00s/it]\n"
     console = read(write("run.log", bar + f"{{'loss': 1.0, 'learning_rate': 0.1, '{name}': 81920.0, 'epoch': 0.5}}\n"))
     assert console.tokens == 81920
+
+
+def test_samples_are_those_of_the_plan_and_the_share_that_was_done(write: Write) -> None:
+    text = ranks("")
+    assert read(write("whole.out", text)).samples == 1000  # 1.111 a second for 900 s is the same, rounded
+    assert read(write("early.out", text.replace("'epoch': 1.0}", "'epoch': 0.75}"))).samples == 750
+    killed = text[: text.index("{'train_runtime'")]
+    assert read(write("killed.out", killed)).samples == 8 * 64  # half of 16 steps
 
 
 @pytest.mark.parametrize("wrap", ["0: {}", "2026-01-01T00:00:10.123456789Z {}", "[pod/train-0] {}", "{}"])

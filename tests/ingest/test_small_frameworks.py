@@ -72,7 +72,7 @@ def test_nanochat_facts(write: Write) -> None:
         "nanogpt",
     )
     assert (log.params, log.world_size, log.sequence_length) == (560988160, 8, 2048)
-    assert (log.precision, log.attention) == ("bfloat16", "flash_attention_3")
+    assert (log.precision, log.attention) == ("bf16", "flash_attention_3")
     assert (log.tokens, log.flops, log.flops_kind) == (3 * 524288, pytest.approx(3 * 524288 * 3.491758e9), "model")
 
 

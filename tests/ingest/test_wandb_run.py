@@ -43,7 +43,7 @@ def test_a_run_file_tells_steps_config_gpus_evaluation_and_exit(fixtures: Path) 
     assert [(p.name, p.start_s, p.end_s) for p in log.phases] == [("eval", START + 62, START + 66)]
     assert one is not None
     (gpu,) = one.gpus  # the other one is not the process's and did nothing
-    assert (gpu.index, gpu.name, gpu.power_limit_w) == (0, "NVIDIA H100 80GB HBM3", 700.0)
+    assert (gpu.index, gpu.uuid, gpu.name, gpu.power_limit_w) == (0, "GPU-0", "NVIDIA H100 80GB HBM3", 700.0)
     assert gpu.memory_mib == pytest.approx(81559, abs=1)
     assert one.power_w[:, 0].tolist() == [401.0, 402.0, 403.0, 404.0, 405.0, 406.0]
     assert one.node_gpu_count == 2

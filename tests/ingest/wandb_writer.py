@@ -72,8 +72,8 @@ def run(start_s: float, settings: Mapping[str, Any] | None = None) -> bytes:
     )
 
 
-def environment(boards: Iterable[tuple[str, int]]) -> bytes:
-    listed = b"".join(part(24, part(1, name) + number(2, size)) for name, size in boards)
+def environment(boards: Iterable[tuple[str, int, str]]) -> bytes:
+    listed = b"".join(part(24, part(1, name) + number(2, size) + part(5, uuid)) for name, size, uuid in boards)
     return part(26, part(10, "alice@example.org") + part(12, "secret-host") + listed)
 
 
@@ -109,7 +109,7 @@ def sample() -> list[bytes]:
     start = 1764000000.0
     records = [
         run(start, {"dtype": "bfloat16", "_wandb": {}}),
-        environment([("NVIDIA H100 80GB HBM3", 85520809984)] * 2),
+        environment(("NVIDIA H100 80GB HBM3", 85520809984, f"GPU-{i}") for i in range(2)),
         config({"model": {"n_layer": 12, "n_embd": 768, "n_params": 124e6}, "seq_len": 1024}),
     ]
     for step in range(1, 7):

@@ -221,7 +221,7 @@ def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> Tr
         account,
         step_count=round(last * done) if last else _estimate(run.summary),
         runtime_s=runtime,
-        samples=rate * runtime * done if rate and runtime else None,
+        samples=_samples(run, steps, done),
         flops=flops,
         flops_kind="model" if flops else None,
         params=run.facts.get("params"),
@@ -247,6 +247,18 @@ def _window(run: _Run, runtime: float | None, options: ReadOptions) -> dict[str,
     start, end = values.localise(np.array([first, last]), options.zone)
     clock = "naive" if options.zone is None else "utc"
     return {"clock": clock, "train_start_s": float(start), "train_end_s": float(end)}
+
+
+def _samples(run: _Run, steps: Steps, done: float) -> float | None:
+    """Return the samples trained: of the plan and the share of it that was done, else by the rounded rate."""
+    planned = run.facts.get("examples", 0.0) * run.facts.get("epochs", 0.0)
+    batch, total = run.facts.get("batch", 0.0), run.facts.get("total", 0.0)
+    if planned and batch and total:
+        if run.summary:
+            return min(planned, batch * total) * done
+        return min(planned, batch * steps.step[-1]) if len(steps) and not steps.resumed else None
+    rate, runtime = (run.summary.get(name) for name in ("train_samples_per_second", "train_runtime"))
+    return rate * runtime * done if rate and runtime else None
 
 
 def _gpus(told: dict[str, float]) -> int | None:

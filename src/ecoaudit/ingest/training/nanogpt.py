@@ -126,6 +126,8 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
         account.warn("tokens a step are not printed: tokens are unknown")
     if console.mean(mfu) and not console.mean(rates):
         account.warn("nanoGPT's MFU is of an A100 (312 TFLOP/s) whatever the GPU; it is not used")
+    if "precision" in told:
+        settings["dtype"] = told["precision"]
     told_clock = console.set_clock(steps, options, naive=clock.naive)
     return [
         steps.log(
@@ -172,7 +174,7 @@ def _known(told: dict[str, str], steps: Steps) -> dict[str, Any]:
         "params": values.fact(told.get("params")),
         "world_size": whole["world"] or (round(every / rank) if rank and every else None),
         "sequence_length": whole["sequence"],
-        "precision": "fp8" if "fp8" in told else told.get("precision"),
+        "precision": "fp8" if "fp8" in told else None,
         "attention": next((name for key, name in _ATTENTION if key in told), None),
         "flops": each * tokens if each and tokens else None,
         "flops_kind": "model" if each and tokens else None,
