@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ecoaudit import ingest
+from ecoaudit import ingest, pipeline
+from ecoaudit.config import Config
 from ecoaudit.errors import EcoauditError
 
 Write = Callable[[str, str | bytes], str]
@@ -42,3 +43,8 @@ def test_one_answer_and_energies_without_a_place_in_time_say_what_to_ask_for(wri
     with pytest.raises(EcoauditError, match="at two times") as caught:
         ingest.read([write("a.json", text)])
     assert "get_node_energy_counter" in caught.value.line()
+
+
+def test_lines_that_could_not_be_read_count_once_whatever_records_the_file_gives(fixtures: object) -> None:
+    found = pipeline.audit_inputs([f"{fixtures}/cray/counters.txt"], Config(zone="SE"))
+    assert found.quality.bad_lines == 1

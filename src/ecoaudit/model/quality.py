@@ -39,7 +39,11 @@ def quality(
     for kind in (logs.telemetry, logs.meters, logs.training):
         for text in _warnings([log.quality for log in kind], told):
             notes.warn(text)
-    bad = sum(each.bad_lines for each in read)
+    of_file: dict[str, int] = {}  # the records of one file share its count
+    paths = [log.source.path for kind in (logs.telemetry, logs.meters, logs.training) for log in kind]
+    for path, each in zip(paths, read, strict=True):
+        of_file[path] = max(of_file.get(path, 0), each.bad_lines)
+    bad = sum(of_file.values())
     if bad:
         notes.warn(f"{bad} line{'s' * (bad > 1)} could not be read and {'are' if bad > 1 else 'is'} left out")
     node_meters = meters.meters if meters is not None else ()
