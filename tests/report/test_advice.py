@@ -6,7 +6,7 @@ from ecoaudit.config import Budget
 from ecoaudit.judge import judge
 from ecoaudit.model.audit import Provenance
 from ecoaudit.model.inputs import GIVEN
-from ecoaudit.report import facts, html, markdown
+from ecoaudit.report import facts, html, markdown, view
 from report import examples
 
 RUN = examples.csv_run()
@@ -28,6 +28,13 @@ def test_other_text_between_backticks_stays_text() -> None:
     page, text = warned("`<img src=x>` and `ecoaudit <b>`")
     assert "<li>`&lt;img src=x&gt;` and `ecoaudit &lt;b&gt;`</li>" in page
     assert "\\`&lt;img src=x&gt;\\`" in text and "\\`ecoaudit &lt;b&gt;\\`" in text
+
+
+def test_a_pue_that_no_figure_uses_is_not_among_the_factors() -> None:
+    energy = msgspec.structs.replace(RUN.energy, pue=examples.llm_run().energy.pue)
+    assert energy.levels.L3 is None
+    assert view.factor_rows(msgspec.structs.replace(RUN, energy=energy)) == []
+    assert view.factor_rows(examples.llm_run())[0].label == "PUE"
 
 
 def test_the_command_to_repeat_an_audit_states_what_the_user_stated_and_nothing_else() -> None:

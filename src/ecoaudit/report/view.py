@@ -252,8 +252,12 @@ def efficiency_rows(audit: Audit) -> list[Row]:
 
 
 def factor_rows(audit: Audit) -> list[Row]:
-    """Return the factors of the equation: PUE, and the line from GPU power (or utilisation) to node power."""
-    rows = [Row("PUE", audit.energy.pue, "node to facility", reason=reason(audit, "energy.pue", "PUE"))]
+    """Return the factors of the equation: PUE where it is used, and the line from GPU power (or utilisation) to node
+    power."""
+    levels, measured = audit.energy.levels, audit.energy.measured
+    used = (levels.L3 and levels.L3.facility) or (measured and measured.facility)
+    pue = Row("PUE", audit.energy.pue, "node to facility", reason=reason(audit, "energy.pue", "PUE"))
+    rows = [pue] if used else []
     line = audit.calibration
     if line is not None:
         rows += [
