@@ -117,6 +117,17 @@ def test_the_trainers_totals_come_from_the_summary_and_place_the_training(write:
     assert (log.train_start_s, log.train_end_s) == (START + 5, START + 215)
 
 
+@pytest.mark.parametrize(("world_size", "gpus"), [(1, [1]), (None, [0, 1]), (2, [0, 1])])
+def test_a_run_that_says_it_was_alone_is_not_charged_for_busy_neighbours(
+    write: Write, world_size: int | None, gpus: list[int]
+) -> None:
+    busy = {f"gpu.{g}.{name}": value for g in (0, 1) for name, value in (("powerWatts", 300.0), ("gpu", 99.0))}
+    records = [w.run(START, {"world_size": world_size} if world_size else {})]
+    records += [w.stats(START + 15 * t, busy | {"gpu.process.1.gpu": 99.0}) for t in range(3)]
+    (one,) = ingest.read([write("run.wandb", w.log(records))]).telemetry
+    assert [gpu.index for gpu in one.gpus] == gpus
+
+
 @pytest.mark.parametrize(("code", "status"), [(0, "success"), (1, "aborted"), (255, "aborted")])
 def test_the_exit_code_is_the_runs_status(write: Write, code: int, status: str) -> None:
     assert read(write("run.wandb", w.log([*rows(3), w.finish(code, 3)])))[0].status == status

@@ -29,7 +29,7 @@ FORMAT = FormatInfo(
         "steps, loss and token scalars with the clock; evaluations by their runtime; GPU names, power, utilisation and "
         "limits; model, batch, precision and attention of the config; exit status"
     ),
-    seen="SDKs 0.14 to 0.31, online and offline; torn ends; the shifted blocks of 0.17.0; several run folders at once",
+    seen="SDKs 0.12 to 0.31, online and offline; torn ends; the shifted blocks of 0.17.0; several run folders at once",
     cannot_tell="which GPUs of the node are the run's, unless gpu.process.N names them; `_step` is a row number",
 )
 
@@ -74,13 +74,14 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 -
         except (ValueError, IndexError, OverflowError, struct.error, RecursionError) as error:
             account.bad(account.lines, repr(data[:40]), f"damaged record: {error}")
     out: list[Record] = []
+    told = facts(run.config)
     if run.history:
         with_totals(run.history, run.totals)
-        log = training_log(file, FORMAT.format, NAME, account, run.history, **_known(run), **facts(run.config))
+        log = training_log(file, FORMAT.format, NAME, account, run.history, **_known(run), **told)
         out.append(log)
     if run.metrics.readings.time_s:
         boards = run.boards or boards_near(file)
-        out.append(run.metrics.telemetry(file, FORMAT.format, account, boards))
+        out.append(run.metrics.telemetry(file, FORMAT.format, account, boards, told.get("world_size")))
     if not out:
         raise EcoauditError("the W&B run file holds no history row and no GPU metric", where=file.path)
     return out

@@ -50,12 +50,22 @@ class GpuMetrics:
             if "powerWatts" in found or "gpu" in found:
                 self.readings.add(time_s, index, found.get("powerWatts", math.nan), found.get("gpu", math.nan))
 
-    def telemetry(self, file: LogFile, name: str, account: Account, boards: Sequence[GpuInfo] = ()) -> Telemetry:
-        """Return the telemetry of the run's GPUs; `boards` describes the node's GPUs in the order of their index."""
+    def telemetry(
+        self,
+        file: LogFile,
+        name: str,
+        account: Account,
+        boards: Sequence[GpuInfo] = (),
+        world_size: int | None = None,
+    ) -> Telemetry:
+        """Return the telemetry of the run's GPUs; `boards` describes the node's GPUs in the order of their index.
+
+        `world_size` is the number of GPUs that the run's configuration states.
+        """
         self.readings.power_w = board_power(np.array(self.readings.power_w), account).tolist()
         table = frame(self.readings)
         indices = [int(str(key)) for key in table.keys]
-        kept = _of_the_run(indices, table.util_percent, self.own, account)
+        kept = _of_the_run(indices, table.util_percent, self.own, account, alone=world_size == 1)
         return Telemetry(
             source=Source(file.path, name),
             host=None,
@@ -113,10 +123,13 @@ def _board(entry: Mapping[str, Any]) -> GpuInfo:
     )
 
 
-def _of_the_run(indices: list[int], util: FloatArray | None, own: set[int], account: Account) -> list[int]:
+def _of_the_run(
+    indices: list[int], util: FloatArray | None, own: set[int], account: Account, *, alone: bool
+) -> list[int]:
     """Return the columns of the GPUs that the logging process used (`gpu.process.N`), all where that is ambiguous.
 
-    A process of one GPU beside busy ones is either a job of its own or one rank of several: nothing tells which.
+    A process of one GPU beside busy ones is either a job of its own or one rank of several: nothing tells which,
+    unless the run's configuration says that it was `alone`.
     """
     every = list(range(len(indices)))
     mine = [column for column in every if indices[column] in own]
@@ -127,7 +140,7 @@ def _of_the_run(indices: list[int], util: FloatArray | None, own: set[int], acco
         return every
     known = util is not None and bool(np.isfinite(util[:, others]).any())
     busy = util is None or not known or float(np.nanmax(util[:, others])) > IDLE_PERCENT
-    if len(mine) == 1 and busy:
+    if len(mine) == 1 and busy and not alone:
         account.warn(
             f"W&B names one GPU of {len(indices)} as its process's, others were busy or not told: all are counted; if "
             "the run used one GPU, its energy is too high"
