@@ -130,6 +130,15 @@ def test_mig_instances_are_not_added_to_their_gpu(write: Write) -> None:
     assert warned(one, "MIG")
 
 
+def test_a_gpu_told_by_its_mig_instances_only_is_counted_once(write: Write) -> None:
+    found = [power(0, 52.5, 52.7, GPU_I_ID=str(i), GPU_I_PROFILE="1g.6gb", pod=f"job{i}-0") for i in (3, 4, 5)]
+    busy = series("DCGM_FI_DEV_GPU_UTIL", 0, [0, 0], GPU_I_ID="3")
+    (one,) = read(write("p.json", answer(*found, busy)))
+    assert one.power_w[:, 0].tolist() == [52.5, 52.7]
+    assert one.util_percent is None  # the exporter has none for instances
+    assert warned(one, "1 GPUs are told by their MIG instances") and warned(one, "pods of 3 jobs")
+
+
 def test_an_instant_query_is_one_moment(write: Write) -> None:
     moment = {"metric": power(0)["metric"], "value": [START, "500"]}
     (one,) = read(write("p.json", answer(moment, kind="vector")))

@@ -27,7 +27,7 @@ FORMAT = FormatInfo(
     title="dcgm-exporter exposition text, Prometheus range-query JSON, Grafana CSV",
     reads="power, energy counter (mJ since driver load), utilisation, GPU model, UUID and host, in one file or "
     "several; the pods that held the GPUs: unused GPUs beside one job's are left out",
-    seen="DCGM_FI_DEV_* and dcgm_* names, MIG series (left out), nvidia_gpu_exporter, AMD's exporter; matrix and "
+    seen="DCGM_FI_DEV_* and dcgm_* names, MIG series (the GPU's power once), nvidia_gpu_exporter, AMD's exporter; matrix and "
     "vector results, VictoriaMetrics exports, promtool text, a panel's CSV",
     cannot_tell="times in exposition text without stamps (30 s a scrape is assumed); series behind rate() or sum(); "
     "which job is the run's where pods of several held GPUs",
@@ -76,6 +76,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
             where=file.path,
             fix="query DCGM_FI_DEV_POWER_USAGE or DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION as they are",
         )
+    _tell_of_mig(nodes, account)
     left_out = _others(nodes, account)
     readings = {
         host: readings_of({key: board for key, board in boards.items() if (host, key) not in left_out})
@@ -94,6 +95,18 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
     if not out:
         raise EcoauditError("the series of the GPUs hold no value", where=file.path)
     return out
+
+
+def _tell_of_mig(nodes: Nodes, account: Account) -> None:
+    boards = [board for of_node in nodes.boards.values() for board in of_node.values() if board.instances]
+    if any(not board.split for board in boards):
+        account.warn("series of MIG instances were left out: the whole GPU's power holds theirs")
+    split = sum(board.split for board in boards)
+    if split:
+        account.warn(
+            f"{split} GPUs are told by their MIG instances only: each repeats the whole GPU's power, which is counted "
+            "once; an instance's share is not told"
+        )
 
 
 def _others(nodes: Nodes, account: Account) -> frozenset[Hashable]:
@@ -124,9 +137,6 @@ def _collect(found: Iterable[Series], account: Account, nodes: Nodes) -> None:
 def _take(series: Series, account: Account, nodes: Nodes) -> None:
     kind = METRICS.get(series.name or "")
     if kind is None:
-        return
-    if series.labels.get("GPU_I_ID"):
-        account.warn("series of MIG instances were left out: the whole GPU's power holds theirs")
         return
     samples = []
     for time_s, text in series.samples:

@@ -43,6 +43,12 @@ class Board:
     info: GpuInfo
     jobs: set[str] = field(default_factory=set)
     kinds: dict[str, dict[float, float]] = field(default_factory=dict)
+    instances: dict[str, dict[float, float]] = field(default_factory=dict)
+
+    @property
+    def split(self) -> bool:
+        """Whether the GPU's power and energy are told by its MIG instances' series only."""
+        return bool(self.instances) and not {"power", "instant", "energy"} & set(self.kinds)
 
 
 @dataclass
@@ -53,7 +59,11 @@ class Nodes:
     _home: dict[str, str | None] = field(default_factory=dict)
 
     def put(self, kind: str, labels: dict[str, str], samples: list[tuple[float, float]]) -> None:
-        """Add values of one kind (a value of `METRICS`) of one GPU."""
+        """Add values of one kind (a value of `METRICS`) of one GPU.
+
+        The exporter gives each MIG instance the power and energy of the whole GPU, and may give the GPU none itself:
+        instances' values are kept apart, and are one another's repetition.
+        """
         host = host_of(labels)
         uuid = labels.get("UUID") or labels.get("uuid") or labels.get("gpu_uuid")
         index = next((labels[k] for k in ("gpu", "gpu_id", "minor_number", "index") if labels.get(k)), "")
@@ -75,7 +85,9 @@ class Nodes:
         if pod:
             board.jobs.add(job_of(pod))
         kind, factor = _FACTOR.get(kind, (kind, 1.0))
-        cells = board.kinds.setdefault(kind, {})
+        if labels.get("GPU_I_ID") and kind in ("util", "ratio"):
+            return  # 0 for instances, whatever they do
+        cells = (board.instances if labels.get("GPU_I_ID") else board.kinds).setdefault(kind, {})
         cells.update((t, v * factor if abs(v) < _BLANK else math.nan) for t, v in samples)
 
     def _at_home(self, uuid: str, host: str | None) -> str | None:
@@ -117,7 +129,8 @@ def readings_of(boards: dict[str, Board]) -> Readings:
     rows: list[tuple[float, str, float, float, float]] = []
     for key, board in boards.items():
         readings.info[key] = board.info
-        kinds = {k: _array(v) for k, v in board.kinds.items() if v}
+        of_gpu = {**board.kinds, **board.instances} if board.split else board.kinds
+        kinds = {k: _array(v) for k, v in of_gpu.items() if v}
         base = next((kinds[k][0] for k in ("power", "instant", "energy", "util") if k in kinds), np.empty(0))
         times = {k: snapped(t, base) for k, (t, _) in kinds.items()}
         found = {k: dict(zip(times[k].tolist(), kinds[k][1].tolist(), strict=True)) for k in kinds}
