@@ -123,3 +123,20 @@ def test_fail_on_moves_the_exit_code_and_not_the_check(quick_job: Job, fail_on: 
     result = quick_job.run("pull_request", pull_event(), with_={**QUICK_OVER, "fail-on": fail_on})
     assert result.code == code
     assert quick_job.fake.state.checks[0].data["conclusion"] == "failure"
+
+
+LOG = "".join(
+    f"step {n}/9 | loss {11 - n}.0 | norm 1.0 | lr 1.0e-04 | 60000.00 ms | 524288 tok/s\n" for n in range(1, 10)
+)
+
+
+def test_a_log_alone_is_audited_on_the_hardware_of_the_inputs(quick_job: Job) -> None:
+    (quick_job.workspace / "train.log").write_text(LOG, encoding="utf-8")
+    inputs = {"logs": "train.log", "gpu": "H100 SXM", "gpus": "16", "nodes": "2", "region": "aws:us-east-1"}
+    result = quick_job.run("pull_request", pull_event(), with_=inputs)
+    assert result.code == 0, result.log
+    assert float(result.outputs["energy-kwh"]) > 0 and float(result.outputs["cost-usd"]) > 0
+    body = quick_job.fake.state.comments[0].body
+    assert "facility, level L3" in body and "given by the user" in body
+    ambiguous = quick_job.run("pull_request", pull_event(), with_={**inputs, "gpu": "A100"})
+    assert ambiguous.code == 2 and "ambiguous" in ambiguous.log and "A100-SXM4-80GB" in ambiguous.log
