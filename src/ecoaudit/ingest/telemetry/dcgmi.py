@@ -19,8 +19,9 @@ FORMAT = FormatInfo(
     cannot_tell="times (one second a tick, dmon's default, is assumed), names; MIG instances are left out",
 )
 
-_HEADER = re.compile(r"^[\dT:.,+Z/ -]{0,40}#\s*Entity\b(.*)$|^\s*#\s+\w+.*\bPOWER\b(.*)$")
-_UNITS = re.compile(r"^[\dT:.,+Z/ -]{0,40}\bI[Dd]\b(.*)$")
+_STAMP = r"^(?:[\dT:.,+Z/-]{8,40}[ ,]+(?:[\d:.,]{5,16}[ ,]+)?)?\s*"
+_HEADER = re.compile(_STAMP + r"#\s*Entity\b(.*)$|^\s*#\s+\w+.*\bPOWER\b(.*)$")
+_UNITS = re.compile(_STAMP + r"I[Dd]\b(.*)$")
 _ROW = re.compile(r"^(?P<stamp>.*?)\b(?P<kind>GPU(?:-I|-CI)?) (?P<id>\d+)\s+(?P<cells>\S.*)$")
 _POWER = {"POWER": "average", "PWR": "average", "PWRIN": "instant", "PINST": "instant"}
 _ENERGY = ("TOTEC", "ENRGY", "TOTEN")
