@@ -123,8 +123,8 @@ def _others(used_by: dict[Hashable, set[str]], account: Account) -> frozenset[Ha
             for n, owner in enumerate(shared.owners, start=1)
         )
         account.warn(
-            f"{len(shared.owners)} users had processes on the node's GPUs ({groups}): all are counted; if the run used "
-            "its own only, log them alone (gpustat --id)"
+            f"{len(shared.owners)} users had processes on the node's GPUs ({groups}): all are counted; "
+            "name the run's with --own-gpus"
         )
     if shared.left_out:
         account.warn(

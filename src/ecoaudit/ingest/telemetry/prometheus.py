@@ -27,8 +27,8 @@ FORMAT = FormatInfo(
     title="dcgm-exporter exposition text, Prometheus range-query JSON, Grafana CSV",
     reads="power, energy counter (mJ since driver load), utilisation, GPU model, UUID and host, in one file or "
     "several; the pods that held the GPUs: unused GPUs beside one job's are left out",
-    seen="DCGM_FI_DEV_* and dcgm_* names, MIG series (the GPU's power once), nvidia_gpu_exporter, AMD's exporter; matrix "
-    "and vector results, VictoriaMetrics exports, promtool text, a panel's CSV",
+    seen="DCGM_FI_DEV_* and dcgm_* names, MIG series (the GPU's power once), nvidia_gpu_exporter, AMD's exporter; "
+    "matrix and vector results, VictoriaMetrics exports, promtool text, a panel's CSV",
     cannot_tell="times in exposition text without stamps (30 s a scrape is assumed); series behind rate() or sum(); "
     "which job is the run's where pods of several held GPUs",
 )
@@ -119,7 +119,7 @@ def _others(nodes: Nodes, account: Account) -> frozenset[Hashable]:
         names = ", ".join(shared.owners[:_SHOWN_JOBS]) + (" ..." if len(shared.owners) > _SHOWN_JOBS else "")
         account.warn(
             f"pods of {len(shared.owners)} jobs held these GPUs ({names}): all are counted; "
-            "query yours only, by the label exported_pod or pod"
+            "query yours only, by the label exported_pod or pod, or name the run's GPUs with --own-gpus"
         )
     if shared.left_out:
         account.warn(f"{len(shared.left_out)} of {len(used_by)} GPUs were held by no pod: they are left out")
