@@ -144,6 +144,7 @@ def _site_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--node-gpus", "node_gpu_count", type=int, help="GPUs in a node, where the logs show only the run's share."
         ),
+        click.option("--own-gpus", help="The run's GPUs where the logs hold others' too: indices (0-3,6) or UUIDs."),
         click.option("--cooling", type=click.Choice(["air", "liquid", "immersion"]), help="Cooling of the nodes."),
         click.option("--network-power-w", type=float, help="Power of the run's switches, W."),
         click.option("--meter-boundary", type=click.Choice(["ac", "dc"]), help="Side of the power supplies metered."),

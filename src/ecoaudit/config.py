@@ -99,6 +99,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     host_power_w: Positive | None = None
     hardware: HardwareShape | None = None
     node_gpu_count: PositiveCount | None = None
+    own_gpus: str | None = None
     cooling: Literal["air", "liquid", "immersion"] | None = None
     meter_boundary: Literal["ac", "dc"] | None = None
     network_power_w: NotNegative | None = None

@@ -69,7 +69,13 @@ def audit_inputs(
     site = resolve_site(config, tables)
     provider = live.provider(config.grid_provider, config.intensity_basis) if config.grid_provider else None
     jobs = jobs or Jobs()
-    logs = ingest.read(inputs, timezone=config.timezone, meter_boundary=config.meter_boundary, across=jobs.map)
+    logs = ingest.read(
+        inputs,
+        timezone=config.timezone,
+        meter_boundary=config.meter_boundary,
+        own_gpus=config.own_gpus,
+        across=jobs.map,
+    )
     if provider is not None:
         zone = site.grid.zone if config.zone and site.grid else None
         found = live.ask(provider, live.Place(zone, site.region), _span(logs))

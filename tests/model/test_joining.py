@@ -135,6 +135,7 @@ def test_fewer_processes_than_recorded_boards_is_said() -> None:
     log = telemetry([constant(BUSY_W)] * 8, times)
     found = audit(telemetry=[log], training=[training(0.0, 3600.0, world_size=4, tokens=TOKENS)], systems=[described()])
     assert any("holds 8 GPUs, the training log tells of 4" in text for text in found.quality.warnings)
+    assert any("--own-gpus" in text for text in found.quality.warnings)
 
 
 def test_slurms_equal_shares_are_not_taken_for_one_rack_channel() -> None:

@@ -13,20 +13,25 @@ def read(
     *,
     timezone: str | None = None,
     meter_boundary: Literal["ac", "dc"] | None = None,
+    own_gpus: str | None = None,
     across: Across | None = None,
 ) -> RunLogs:
     """Read everything that `inputs` (files, folders, globs, URLs) hold of one run.
 
     `timezone` is the IANA zone of clocks that name none; `meter_boundary` the side on which meters read where their
-    log does not say. With `across`, the project's own telemetry that does not fit in memory is read as heads
-    (`records.Head`), through that map. Raises `EcoauditError` for a missing path, an empty folder, a glob without a
-    match, and for a file that was named and is no log; files of a folder that are no logs are listed in
-    `RunLogs.ignored`.
+    log does not say; `own_gpus` names the run's GPUs where telemetry holds others' too. With `across`, the project's
+    own telemetry that does not fit in memory is read as heads (`records.Head`), through that map. Raises
+    `EcoauditError` for a missing path, an empty folder, a glob without a match, and for a file that was named and is no
+    log; files of a folder that are no logs are listed in `RunLogs.ignored`.
     """
     from ecoaudit.ingest import assemble, values
+    from ecoaudit.ingest.own_gpus import OwnGpus
     from ecoaudit.ingest.records import ReadOptions
 
-    return assemble.read(inputs, ReadOptions(values.zone(timezone), meter_boundary), across)
+    own = OwnGpus.parse(own_gpus) if own_gpus is not None else None
+    # Only samples in memory can be told apart by GPU.
+    logs = assemble.read(inputs, ReadOptions(values.zone(timezone), meter_boundary), across if own is None else None)
+    return logs if own is None else own.of(logs)
 
 
 def inspect(path: str, *, timezone: str | None = None) -> Inspection:

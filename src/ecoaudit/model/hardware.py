@@ -164,7 +164,10 @@ def _recorded(
     if told is not None and told > count:
         notes.warn(f"{who}, the telemetry holds {count}: the others are not counted", grave=bool(given.gpus))
     if told is not None and told < count:
-        notes.warn(f"the telemetry holds {count} GPUs, {who}: all {count} are counted", grave=bool(given.gpus))
+        notes.warn(
+            f"the telemetry holds {count} GPUs, {who}: all {count} are counted; name the run's with --own-gpus",
+            grave=bool(given.gpus),
+        )
     stated = f"{given.nodes} nodes are given" if given.nodes != 1 else "one node is given"
     if given.nodes and given.nodes > nodes:
         notes.warn(f"{stated}, the telemetry holds {nodes}: the others are not counted", grave=True)
