@@ -83,6 +83,45 @@ def test_printed_training_arguments_tell_the_number_format(write: Write) -> None
     assert read(write("run.log", dump + "{'loss': 1.0, 'learning_rate': 2e-05, 'epoch': 0.1}\n")).precision == "fp16"
 
 
+PEFT = "trainable params: 1,949,696 || all params: 6,245,533,696 || trainable%: 0.0312\n"
+FULL = "trainable params: 6,245,533,696 || all params: 6,245,533,696 || trainable%: 100.0\n"
+TRAINABLE = "[INFO|trainer.py:1793] 2026-02-06 10:00:00,000 >>   Number of trainable parameters = {}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "params"),
+    [
+        (TRAINABLE.format("124,439,808"), 124439808),
+        (PEFT + TRAINABLE.format("1,949,696"), None),
+        ("adapter: lora\n" + TRAINABLE.format("1,949,696"), None),
+        (PEFT, None),
+        (FULL, 6245533696),
+    ],
+)
+def test_an_adapters_parameters_are_not_the_models(write: Write, text: str, params: int | None) -> None:
+    log = read(write("run.log", text + "{'loss': 1.0, 'learning_rate': 2e-05, 'epoch': 0.1}\n"))
+    assert log.params == params
+    assert any("adapter" in text for text in log.quality.warnings) is (params is None)
+
+
+def test_an_architectures_longest_sequence_is_not_the_runs(write: Write) -> None:
+    text = '  "seq_length": 32768,\n' + "{'loss': 1.0, 'learning_rate': 2e-05, 'epoch': 0.1}\n"
+    assert read(write("run.log", text)).sequence_length is None
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("first", [[], [1]])
+def test_rows_every_ten_steps_are_at_multiples_of_ten_whatever_the_epochs_round_to(
+    write: Write, whole: bool, first: list[int]
+) -> None:
+    info_lines = info("10:00:00,000", "  Num Epochs = 25") + info("10:00:00,000", "  Total optimization steps = 11,900")
+    steps = [*first, *range(10, 11_901, 10)]
+    rows = "".join(f"{{'loss': 1.{s:05d}, 'learning_rate': 0.1, 'epoch': {s * 4 / 1907:.2f}}}\n" for s in steps)
+    end = "{'train_runtime': 13190.0, 'train_loss': 1.0, 'epoch': 24.96}\n" if whole else ""
+    log = read(write("run.log", info_lines + rows + end))
+    assert log.steps is not None and log.steps.step.tolist() == steps
+
+
 def test_a_prediction_log_of_llama_factory_is_no_training(write: Write) -> None:
     rows = "".join(
         f'{{"current_steps": {5 * i}, "total_steps": 50, "percentage": {10 * i}.0, "elapsed_time": "0:00:{i:02d}"}}\n'

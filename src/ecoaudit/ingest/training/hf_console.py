@@ -16,7 +16,7 @@ from ecoaudit.ingest.training import console
 from ecoaudit.ingest.training.clocks import PrefixClock
 from ecoaudit.ingest.training.phases import Phases, model_facts, notice_model, stamp_of
 from ecoaudit.ingest.training.scalars import TOKENS_SEEN, seen_flops
-from ecoaudit.ingest.training.settings import facts, notice
+from ecoaudit.ingest.training.settings import adapter, facts, notice
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
@@ -49,6 +49,7 @@ _FACTS = {
 _FACT = re.compile(r"(" + "|".join(re.escape(k) for k in _FACTS) + r") = ([\d,]{1,20})")
 
 
+_PEFT = re.compile(r"trainable params: ([\d,]{1,20}) \|\| all params: ([\d,]{1,20})")
 _FORMAT_ARGUMENT = re.compile(r"\b(bf16|fp16|fp8)=True\b")
 
 
@@ -115,6 +116,8 @@ def _notice(text: str, run: _Run) -> None:
             run.bar = (int(done), int(total))
     if match := _FACT.search(text):
         run.facts.setdefault(_FACTS[match[1]], values.number(match[2]))
+    if match := _PEFT.search(text):
+        run.facts |= {"trainable": values.number(match[1]), "all": values.number(match[2])}
     notice_model(text, run.model)
     notice(text, run.settings)
     if "TrainingArguments(" in text and (match := _FORMAT_ARGUMENT.search(text)):
@@ -188,14 +191,18 @@ def _rows(text: str, number: int, run: _Run, account: Account) -> None:
 def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> TrainingLog:
     steps = Steps()
     total = run.facts.get("total") or (run.bar[1] if run.bar else None)
-    epochs = run.facts.get("epochs") or run.summary.get("epoch")
-    for bar, time_s, row in run.rows:
-        step: float | None = None
-        if total and epochs and row.get("epoch"):
-            step = row["epoch"] / epochs * total
-        elif bar is not None:
-            step = bar
-        if step is not None and math.isfinite(step):
+    planned = run.facts.get("epochs", 0.0)
+    ended = run.summary.get("epoch", 0.0)
+    # Epochs of steps that do not divide them end a little early; one that stopped early ends far from the plan.
+    epochs = ended if ended >= 0.98 * planned else planned
+    guesses = [
+        row["epoch"] / epochs * total
+        if total and epochs and row.get("epoch")
+        else float(math.nan if bar is None else bar)
+        for bar, _, row in run.rows
+    ]
+    for (_, time_s, row), step in zip(run.rows, _even(guesses, total, epochs), strict=True):
+        if math.isfinite(step):
             tokens = next((row[name] for name in TOKENS_SEEN if row.get(name)), math.nan)
             steps.add(round(step), time_s=time_s, loss=row["loss"], tokens=tokens)
     if run.rows and not steps.step:
@@ -205,8 +212,7 @@ def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> Tr
     runtime = run.summary.get("train_runtime")
     flops = seen_flops(run.summary.get("total_flos"), runtime, account)
     rate = run.summary.get("train_samples_per_second")
-    # The rates are of the planned run; one that stopped early ends with an earlier epoch.
-    planned = run.facts.get("epochs", 0.0)
+    # The rates are of the planned run.
     done = run.summary.get("epoch", planned) / planned if planned else 1.0
     done = done if done < 0.98 else 1.0
     last = run.facts.get("total") if run.summary else None
@@ -224,13 +230,27 @@ def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> Tr
         samples=_samples(run, steps, done),
         flops=flops,
         flops_kind="model" if flops else None,
-        params=run.facts.get("params"),
+        params=_parameters(run, account),
         global_batch_size=int(run.facts["batch"]) if "batch" in run.facts else None,
         throughput_samples_per_s=rate,
         phases=run.phases.localised(options),
         **{"clock": clock} | _window(run, runtime, options),
-        **{"world_size": _gpus(run.facts)} | facts(run.settings) | model_facts(run.model),
+        **{"world_size": _gpus(run.facts)} | facts(run.settings, hugging_face=True) | model_facts(run.model),
     )
+
+
+def _even(guesses: list[float], total: float | None, epochs: float) -> list[float]:
+    """Return the steps of rows that come every so many steps, by guesses from rounded epochs; else the guesses."""
+    if len(guesses) < 3 or not total or not epochs or not all(map(math.isfinite, guesses)):
+        return guesses
+    every = round((guesses[-1] - guesses[1]) / (len(guesses) - 2))
+    first = round(guesses[1] / every) if every > 0 else 0
+    steps = [float(every * (first + i - 1)) for i in range(len(guesses))]
+    if steps[0] <= 0:
+        steps[0] = 1.0  # logging_first_step
+    rounding = 0.0051 * total / epochs + 1
+    fits = all(abs(step - guess) <= rounding + 0.01 * guess for step, guess in zip(steps, guesses, strict=True))
+    return steps if every > 0 and fits else guesses
 
 
 def _window(run: _Run, runtime: float | None, options: ReadOptions) -> dict[str, Any]:
@@ -247,6 +267,18 @@ def _window(run: _Run, runtime: float | None, options: ReadOptions) -> dict[str,
     start, end = values.localise(np.array([first, last]), options.zone)
     clock = "naive" if options.zone is None else "utc"
     return {"clock": clock, "train_start_s": float(start), "train_end_s": float(end)}
+
+
+def _parameters(run: _Run, account: Account) -> float | None:
+    """Return the model's parameters; none for an adapter, whose frozen model does other work than 6 FLOPs a token."""
+    trainable = run.facts.get("params") or run.facts.get("trainable")
+    if trainable and (adapter(run.settings) or trainable < 0.5 * run.facts.get("all", 0.0)):
+        account.warn(
+            f"an adapter of {trainable:,.0f} parameters is trained on a frozen model: the model's own are not taken "
+            "for trained ones"
+        )
+        return None
+    return trainable
 
 
 def _samples(run: _Run, steps: Steps, done: float) -> float | None:

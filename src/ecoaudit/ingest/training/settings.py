@@ -46,8 +46,14 @@ _SWITCHES = (
     ("xformers_attention", "xformers"),
     ("sdp_attention", "sdpa"),
 )
+_ADAPTER_SWITCHES = ("use_peft", "use_lora", "use_qlora", "lora_enable")
+_ADAPTER_KINDS = ("adapter", "finetuning_type")
+# Names that a Hugging Face model's own configuration uses for what its architecture could take at most.
+_ARCHITECTURE = ("seq_length", "max_seq_len", "max_sequence_length", "context_length", "block_size")
+_HUGGING_FACE = ("transformers_version", "architectures", "model_type")
 _NAMES = {name for spellings in _COUNTS.values() for name in spellings}
 _NAMES |= {*_PRECISION, *_ATTENTION, *(switch for switch, _ in _SWITCHES), "fp8", "bf16", "fp16"}
+_NAMES |= {*_ADAPTER_SWITCHES, *_ADAPTER_KINDS}
 # One setting on a line as YAML, JSON, Python and argument dumps have it, at whatever depth.
 _SETTING = re.compile(
     r"""^[\s{(]*["']?([A-Za-z_][\w./]{1,60})["']?\s*(?::|=)\s*["']?([\w.+-]{1,40})["']?[\s,)}]*(?:#.*)?$"""
@@ -57,13 +63,22 @@ _WORD = re.compile(r"[A-Za-z][\w-]{1,30}")
 _DEPTH = 6
 
 
-def facts(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of `TrainingLog` that a configuration tells, by their names; layers and width only together."""
+def facts(config: Mapping[str, Any], *, hugging_face: bool = False) -> dict[str, Any]:
+    """Return the fields of `TrainingLog` that a configuration tells, by their names; layers and width only together.
+
+    Parameters are left out where an adapter is trained: most of them are frozen. `hugging_face` says that a model's
+    configuration is among the settings, as its keys do otherwise.
+    """
     known: dict[str, Any] = {}
     flat = _flat(config)
+    of_model = _ARCHITECTURE if hugging_face or any(name in flat for name in _HUGGING_FACE) else ()
     for name, spellings in _COUNTS.items():
+        if name == "params" and adapter(flat):
+            continue
         low, high = _LIMITS.get(name, (1, 1e9))
         for spelling in spellings:
+            if spelling in of_model:
+                continue
             value = _number(flat.get(spelling))
             if low <= value <= high and value == int(value):
                 known[name] = float(value) if name == "params" else int(value)
@@ -73,6 +88,15 @@ def facts(config: Mapping[str, Any]) -> dict[str, Any]:
         known.pop("hidden_size", None)
     known |= {"precision": _precision(flat), "attention": _attention(flat)}
     return {name: value for name, value in known.items() if value is not None}
+
+
+def adapter(flat: Mapping[str, Any]) -> bool:
+    """Return whether settings say that an adapter (LoRA and its kin) is trained on a frozen model."""
+    return (
+        bool(flat.get("peft_config"))
+        or any(_true(flat.get(name)) for name in _ADAPTER_SWITCHES)
+        or any("lora" in str(flat.get(name)).lower() for name in _ADAPTER_KINDS)
+    )
 
 
 def notice(text: str, into: dict[str, Any]) -> None:
@@ -92,6 +116,9 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
 def _leaves(config: Mapping[str, Any], depth: int) -> Iterator[tuple[int, str, Any]]:
     for key, value in config.items():
         if isinstance(value, Mapping):
+            if _last(key) == "peft_config":
+                yield depth, "peft_config", bool(value) and value.get("value", value) not in (None, {})
+                continue
             # config.yaml of W&B holds each value below a key of that name.
             if set(value) - {"desc"} == {"value"} and not isinstance(value["value"], Mapping):
                 yield depth, _last(key), value["value"]
