@@ -197,7 +197,7 @@ def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> Tr
     epochs = ended if ended >= 0.98 * planned else planned
     guesses = [
         row["epoch"] / epochs * total
-        if total and epochs and row.get("epoch")
+        if total and epochs and "epoch" in row
         else float(math.nan if bar is None else bar)
         for bar, _, row in run.rows
     ]
