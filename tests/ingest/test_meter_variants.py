@@ -73,3 +73,10 @@ def test_a_time_before_every_line_of_dcgmi_the_header_too(write: Write) -> None:
     (one,) = ingest.read([write("dcgmi.log", text)]).telemetry
     assert one.time_s.tolist() == pytest.approx([1777708109.135, 1777708110.135, 1777708111.135])
     assert one.energy_j is not None and np.diff(one.energy_j[:, 0]).tolist() == [301.0, 301.0]
+
+
+def test_codecarbons_flushes_are_readings_of_a_counter(fixtures: Path) -> None:
+    (one,) = ingest.read([str(fixtures / "codecarbon" / "emissions.csv")]).telemetry
+    assert one.energy_j is not None
+    assert np.diff(one.time_s[:3]).tolist() == [600.0, 600.0]
+    assert np.diff(one.energy_j[:3].sum(axis=1)) == pytest.approx([0.1 * 3.6e6] * 2)

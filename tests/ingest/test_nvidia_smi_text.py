@@ -73,3 +73,10 @@ def test_one_table_is_a_moment_and_no_log(fixtures: Path, write: Write) -> None:
     text = (fixtures / "nvidia_smi_table" / "loop.txt").read_text().split("Thu Oct")[1]
     with pytest.raises(EcoauditError, match="not a log"):
         ingest.read([write("smi.txt", f"Thu Oct{text}")])
+
+
+def test_xml_says_which_power_it_holds(write: Write) -> None:
+    gpu = "<uuid>GPU-1</uuid><gpu_power_readings><{0}>270.10 W</{0}></gpu_power_readings>"
+    for name, meaning in (("average_power_draw", "average"), ("power_draw", "unspecified")):
+        report = f"<nvidia_smi_log><timestamp>Mon Aug  7 11:10:06 2023</timestamp><gpu>{gpu.format(name)}</gpu>"
+        assert one(write("smi.xml", f"{report}</nvidia_smi_log>\n")).power_field == meaning

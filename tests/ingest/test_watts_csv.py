@@ -148,3 +148,15 @@ def test_home_assistants_history_of_one_sensor(write: Write) -> None:
     two = text + "sensor.desk_power,80,2024-10-30T18:00:04.000Z\n"
     with pytest.raises(EcoauditError, match="power of 2 sensors"):
         logs(write, two)
+
+
+def test_a_column_a_gpu_under_one_name(write: Write) -> None:
+    header = "GPU Power [W],GPU Rail Power [W],GPU Power [W],CPU Package Power [W]"
+    (one,) = logs(write, table(header, "300,9,310,90", "301,9,311,91")).telemetry
+    assert one.power_w.tolist() == [[300.0, 310.0], [301.0, 311.0]]
+
+
+def test_legends_of_a_panel_and_units_in_the_cells(write: Write) -> None:
+    text = '"Time","GPU 0","GPU 1"\n2025-03-01 10:00:00,400 W,1.41 kW\n2025-03-01 10:00:15,402 W,1.42 kW\n'
+    (one,) = logs(write, text).telemetry
+    assert one.power_w.tolist() == [[400.0, 1410.0], [402.0, 1420.0]]

@@ -115,7 +115,8 @@ def _assigned(found: Layout, words: dict[int, str], *, about_gpus: bool) -> Layo
     rest = [i for i in words if i not in of_gpus and i not in parts]
     numbered = {int(m[1]): i for i, m in of_gpus.items() if m[1]}
     single = [i for i, m in of_gpus.items() if not m[1]]
-    gpus = numbered or ({0: single[0]} if single else {})
+    alike = [i for i in single if words[i] == words[single[0]]]  # HWiNFO: `GPU Power [W]` once a GPU
+    gpus = numbered or dict(enumerate(alike))
     if not gpus and len(rest) == 1 and about_gpus:
         gpus, rest = {0: rest[0]}, []
     nodes, problem = _nodes({i: words[i] for i in rest}, found, beside_gpus=bool(gpus))

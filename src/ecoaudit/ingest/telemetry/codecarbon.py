@@ -25,7 +25,8 @@ FORMAT = FormatInfo(
     format="codecarbon",
     kind="telemetry",
     title="CodeCarbon emissions.csv",
-    reads="energy and emissions as the tool reported them; GPU energy as a counter from start to end of a tracker",
+    reads="energy and emissions as the tool reported them; GPU energy as a counter from start to end of a tracker and "
+    "at its flushes between",
     seen="12, 29, 31, 32 and 38 columns (2020 to 2025), old rows below a newer header, torn rows",
     cannot_tell="power over time, the time zone; CPU and memory energy are models of the tool, not readings",
 )
@@ -64,6 +65,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:
     """Return what the tool reported and, where it split the energy, the GPUs' share as telemetry."""
     account = Account()
     runs: dict[str, _Row] = {}
+    counters: dict[str, dict[float, float]] = {}
     names: list[str] = []
     flushes = 0
     for number, cells, text in tables.rows(file.lines()):
@@ -81,6 +83,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:
         account.records += 1
         before = runs.get(row.run)
         flushes += before is not None
+        counters.setdefault(row.run, {})[row.end_s] = row.gpu
         if before is None or row.end_s >= before.end_s:
             runs[row.run] = row
     if not runs:
@@ -95,7 +98,8 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:
     account.warn("CodeCarbon's CPU and memory energy is modelled by the tool; it is shown, not used")
     out: list[Record] = [_reported(file, account, kept)]
     if any(not math.isnan(r.gpu) and r.gpus for r in kept):
-        out.append(_telemetry(file, account, [r for r in kept if not math.isnan(r.gpu) and r.gpus], options))
+        measured = [r for r in kept if not math.isnan(r.gpu) and r.gpus]
+        out.append(_telemetry(file, account, measured, counters, options))
     return out
 
 
@@ -185,6 +189,16 @@ def _reported(file: LogFile, account: Account, rows: list[_Row]) -> ReportedEner
     )
 
 
+def _rising(counter: dict[float, float], row: _Row) -> list[tuple[float, float]]:
+    """Return a run's flushes as `(time, kWh)`, its last row among them; those that go back are left out."""
+    out: list[tuple[float, float]] = []
+    for end in sorted(counter):
+        inside = row.start_s <= end <= row.end_s and counter[end] <= row.gpu
+        if inside and (not out or counter[end] >= out[-1][1]):
+            out.append((end, counter[end]))
+    return out if out and out[-1] == (row.end_s, row.gpu) else [*out, (row.end_s, row.gpu)]
+
+
 def _names(models: str | None, gpus: int) -> list[str | None]:
     """Return the name of each GPU from `4 x NVIDIA A100`; kinds are glued: `1 x RTX 40601 x RTX 3080 Ti`."""
     if models is None or " x " not in models:
@@ -194,7 +208,9 @@ def _names(models: str | None, gpus: int) -> list[str | None]:
     return names if len(names) == gpus else [kinds[0][1].strip() if len(kinds) == 1 else None] * gpus
 
 
-def _telemetry(file: LogFile, account: Account, rows: list[_Row], options: ReadOptions) -> Telemetry:
+def _telemetry(
+    file: LogFile, account: Account, rows: list[_Row], counters: dict[str, dict[float, float]], options: ReadOptions
+) -> Telemetry:
     gpus = max(r.gpus for r in rows)
     if gpus > 1:
         account.warn(f"the tool gives one GPU energy: it is shared equally over {gpus} GPUs")
@@ -204,8 +220,11 @@ def _telemetry(file: LogFile, account: Account, rows: list[_Row], options: ReadO
     total = 0.0
     for row in ordered:
         start = max(row.start_s, times[-1]) if times else row.start_s
-        times += [start, max(row.end_s, start)]
-        joules += [total, total + row.gpu * _J_PER_KWH]
+        times.append(start)
+        joules.append(total)
+        for end, kwh in _rising(counters[row.run], row):
+            times.append(max(end, times[-1]))
+            joules.append(total + kwh * _J_PER_KWH)
         total = joules[-1]
     energy: FloatArray = np.repeat(np.array(joules, dtype=np.float64)[:, None] / gpus, gpus, axis=1)
     names = _names(next((r.model for r in rows if r.model), None), gpus)

@@ -143,12 +143,14 @@ def by_header(text: str) -> Layout | None:
     cells = [c.strip().strip('"').strip() for c in text.split(delimiter)]
     columns: dict[str, int] = {}
     units: dict[str, str] = {}
+    words: list[str] = []
     board = False
     for position, cell in enumerate(cells):
         unit = _HEADER_UNIT.search(cell)
         full = re.sub(r"[^a-z0-9]+", "_", _HEADER_UNIT.sub("", cell).lower()).strip("_")
         suffix = _SUFFIX.search(full)
         bare = _SUFFIX.sub("", full)
+        words.append(bare)
         for field, spellings in _NAMES.items():
             if field in columns or not (full in spellings or bare in spellings):
                 continue
@@ -163,6 +165,8 @@ def by_header(text: str) -> Layout | None:
         del columns["clock"]
     if not {*(name for name, _ in POWER_COLUMNS), "util"} & set(columns):
         return None
+    if any(words.count(words[columns[name]]) > 1 for name, _ in POWER_COLUMNS if name in columns):
+        return None  # a column a GPU under one name: a wide table
     native = any(re.match(r"(power\.draw|utilization\.gpu)", c, re.IGNORECASE) for c in cells)
     return Layout(columns, units, len(cells), delimiter, native=native, board=board)
 
