@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ecoaudit.ingest.lines import Account, rank_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training import console
 from ecoaudit.ingest.training.clocks import PrefixClock
+from ecoaudit.ingest.training.mixture import mixture_facts, over_time
 from ecoaudit.ingest.training.steps import Steps
 
 FORMAT = FormatInfo(
@@ -20,7 +22,7 @@ FORMAT = FormatInfo(
     title="MaxText console",
     reads=(
         "steps (0-based), seconds, TFLOP/s and tokens/s a device, tokens of the batch, devices, parameters; batch, "
-        "sequence, layers, precision and attention of the configuration"
+        "sequence, layers, precision and attention of the configuration; FLOPs of a mixture of experts"
     ),
     seen="2023 to 2026: with and without tokens/s and total_weights, batch ramp-up, profiler steps, elastic slices",
     cannot_tell=(
@@ -103,17 +105,20 @@ def _log(
     if all(math.isnan(t) for t in steps.tokens):
         account.warn("neither total_weights nor batch size and sequence length are printed: tokens are unknown")
     devices = values.whole(values.fact(state.facts.get("devices"))) or _devices(steps, state.weights, state.rates)
-    rate = _over_time(state.rates, steps.duration_s)
+    rate = over_time(state.rates, steps.duration_s)
     quantised = state.config.get("quantization", "")
     attention = state.config.get("attention")
     layers = state.number("num_decoder_layers", "base_num_decoder_layers")
+    params = values.fact(state.facts["params"] + "B") if "params" in state.facts else None
+    size: dict[str, Any] = {"params": params, "flops_kind": "model" if console.mean(state.tflops) else None}
+    if (state.number("num_experts") or 1) > 1:
+        size |= mixture_facts(steps, state.tflops, devices, params, account)
     return steps.log(
         file,
         FORMAT.format,
         "MaxText",
         account,
         clock=console.set_clock(steps, options, naive=clock.naive),
-        params=values.fact(state.facts["params"] + "B") if "params" in state.facts else None,
         world_size=devices,
         global_batch_size=values.whole(batch),
         sequence_length=values.whole(length),
@@ -122,9 +127,9 @@ def _log(
         hidden_size=values.whole(state.number("emb_dim", "base_emb_dim")),
         precision="fp8" if "fp8" in quantised else _PRECISION.get(state.config.get("dtype", "")),
         attention=attention if attention != "autoselected" else None,
-        tflops_per_gpu=_over_time(state.tflops, steps.duration_s),
-        flops_kind="model" if console.mean(state.tflops) else None,
+        tflops_per_gpu=over_time(state.tflops, steps.duration_s),
         throughput_tokens_per_s=rate * devices if rate and devices else None,
+        **size,
     )
 
 
@@ -138,17 +143,6 @@ def _count_tokens(steps: Steps, weights: list[float], per_step: float) -> None:
         running += tokens * (step - last if step > last >= 0 else 1)
         done[step], last = running, step
         steps.tokens[i] = running
-
-
-def _over_time(rates: list[float], seconds: list[float]) -> float | None:
-    """Return the mean rate over the time of all steps but the first, which compiles.
-
-    The program runs ahead of the devices: a step's own seconds may be next to nothing and the next one's twice as long.
-    """
-    known = [(r, d) for r, d in zip(rates, seconds, strict=True) if not math.isnan(r * d)]
-    spent = known[1:] or known
-    time_s = sum(d for _, d in spent)
-    return sum(r * d for r, d in spent) / time_s if time_s else None
 
 
 def _devices(steps: Steps, weights: list[float], rates: list[float]) -> int | None:

@@ -3,7 +3,7 @@
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ecoaudit.ingest.training import console
 from ecoaudit.ingest.training.clocks import PrefixClock
 from ecoaudit.ingest.training.megatron_arguments import Arguments
 from ecoaudit.ingest.training.megatron_phases import MegatronPhases
+from ecoaudit.ingest.training.mixture import mixture_facts, over_time
 from ecoaudit.ingest.training.steps import Steps, whole_batch
 
 FORMAT = FormatInfo(
@@ -23,11 +24,11 @@ FORMAT = FormatInfo(
     title="Megatron-LM, Megatron-DeepSpeed, GPT-NeoX, Megatron-Bridge consoles",
     reads=(
         "iterations and their time, samples and tokens, loss, TFLOP/s, J and W a GPU (--log-energy); evaluations and "
-        "checkpoints; of the arguments batch, sequence, model, GPUs, precision, attention"
+        "checkpoints; FLOPs of a mixture of experts; of the arguments batch, sequence, model, GPUs, precision, attention"
     ),
     seen=(
         "2019 to 2026: ms and s units, rank prefixes, Megatron-DeepSpeed tgs, NeoX MFU and HFU, Primus averages, "
-        "stamped checkpoint lines, --async-save"
+        "stamped checkpoint lines, --async-save, Megatron-Bridge's Step Time lines"
     ),
     cannot_tell=(
         "the time zone; the clock before 2024-03 (Megatron-DeepSpeed and GPT-NeoX: by DeepSpeed's lines); tokens "
@@ -40,9 +41,13 @@ _STAMP = re.compile(r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?)[^\]]*\][^\[
 _FIELD = re.compile(r"\s*([^:|]+?)\s*:\s*([^|]*?)\s*(?=\||$)")
 _DATETIME = re.compile(r"\[([a-z ]+)\] datetime: (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?)")
 _PARAMETERS = re.compile(r"number of parameters on .*?rank \((\d+), ?(\d+)\)\s*:?\s*(\d{1,15})\b")
+_WORLD = re.compile(r"using world size: (\d{1,7}),")
 _TOTAL = re.compile(r"> total params: ([\d,]{1,20})")
+_BILLIONS = re.compile(r"Total number of parameters in billions: ([\d.]{1,12})")
 # DeepSpeed's line for the step, which GPT-NeoX and Megatron-DeepSpeed print before their own and which has a clock.
 _DEEPSPEED = re.compile(r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3})\].*\[Rank 0\] step=(\d{1,12}), skipped=")
+# Megatron-Bridge's own line before each iteration's; it knows no rate of hybrid models and prints 0.
+_BRIDGE = re.compile(r"Step Time ?: [\d.]{1,12}s.{0,60}?GPU utilization: ([\d.]{1,12}) ?MODEL_TFLOP/s/GPU")
 _TERA = {"GFLOPS": 1e-3, "PFLOPS": 1e3}
 _UNIT = {"ms": 1e-3, "s": 1.0}
 
@@ -64,7 +69,8 @@ class _State:
     arguments: Arguments = field(default_factory=Arguments)
     moments: dict[str, float] = field(default_factory=dict)
     parameters: dict[tuple[str, str], int] = field(default_factory=dict)
-    tflops: list[float] = field(default_factory=list)
+    tflops: list[float] = field(default_factory=list)  # at each step
+    bridge: float = math.nan
     mfu: list[float] = field(default_factory=list)
     batch: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
@@ -78,8 +84,14 @@ class _State:
     prefix: PrefixClock = field(default_factory=PrefixClock)
     collected: list[float] = field(default_factory=list)  # the times of a collector, where the lines have none
     total: float | None = None
+    rounded_total: float | None = None
     deepspeed_step: tuple[int, float] = (-1, math.nan)
     phases: MegatronPhases = field(default_factory=MegatronPhases)
+    world: float | None = None
+
+    @property
+    def devices(self) -> float | None:
+        return self.arguments.number("world_size", "global_num_gpus") or self.world
 
 
 def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
@@ -111,8 +123,14 @@ def _remember(text: str, state: _State) -> None:
             state.moments.setdefault(match[1], moment)  # of the first attempt
     elif match := _PARAMETERS.search(text):
         state.parameters[(match[1], match[2])] = int(match[3])
+    elif match := _BRIDGE.search(text):
+        state.bridge = values.number(match[1]) or math.nan
+    elif match := _WORLD.search(text):
+        state.world = values.fact(match[1])
     elif match := _TOTAL.search(text):
         state.total = values.fact(match[1])
+    elif match := _BILLIONS.search(text):
+        state.rounded_total = values.fact(match[1] + "B")
     elif state.arguments.notice(text):
         state.phases.background = state.arguments.true("async_save")
     else:
@@ -156,6 +174,8 @@ def _iteration(before: str, text: str, number: int, steps: Steps, state: _State,
         state.stamped |= not math.isnan(time_s)
         state.collected.append(state.prefix.read(before))
         state.phases.iteration(step, time_s, duration, own=stamp is not None)
+        state.tflops.append(state.bridge)
+        state.bridge = math.nan
         try:
             _collect(fields, duration, state)
         except ValueError as error:
@@ -188,11 +208,11 @@ def _loss(text: str) -> float:
 def _collect(fields: dict[str, str], duration: float, state: _State) -> None:
     for name, text in fields.items():
         if name.startswith(("throughput per gpu (tflop", "compute per gpu")):
-            state.tflops.append(_value(fields, name))
+            state.tflops[-1] = _value(fields, name)
         elif name in ("tflops", "approx flops per gpu"):
             # Megatron-DeepSpeed and NeoX count the recomputed forward pass where it is on.
             rate, unit = values.split_unit(text)
-            state.tflops.append(rate * _TERA.get(unit, 1.0))
+            state.tflops[-1] = rate * _TERA.get(unit, 1.0)
             state.hardware_flops = True
             if name == "approx flops per gpu":
                 state.framework = "GPT-NeoX"
@@ -225,6 +245,7 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
         steps.tokens = [samples * length for samples in steps.samples]
     if state.skipped:
         account.warn(f"{state.skipped} iterations were skipped or NaN: their energy counts, they trained nothing")
+    size = _size(steps, state, account)
     _leave_out_first(steps)
     naive = state.stamped or state.prefix.naive
     if not state.stamped:
@@ -245,31 +266,45 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
     if np.isnan(np.array(steps.tokens)).all():
         what = "batch size and sequence length" if batch is None else "sequence length"
         account.warn(f"the log does not print the {what}: tokens are unknown")
-    tensor, pipeline = (arguments.number(f"{kind}_model_parallel_size") or 1 for kind in ("tensor", "pipeline"))
-    pieces = tensor * pipeline
-    kind: Literal["model", "hardware"] = "hardware" if state.hardware_flops else "model"
     return steps.log(
         file,
         FORMAT.format,
         state.framework,
         account,
         clock=clock,
-        params=float(sum(state.parameters.values())) if len(state.parameters) == pieces else state.total,
         sequence_length=values.whole(length),
         tokens_per_sample=length,
         global_batch_size=values.whole(batch),
-        world_size=values.whole(arguments.number("world_size", "global_num_gpus")),
+        world_size=values.whole(state.devices),
         precision=arguments.precision,
         layers=values.whole(arguments.number("num_layers")),
         hidden_size=values.whole(arguments.number("hidden_size")),
         phases=state.phases.phases.localised(options),
-        tflops_per_gpu=_mean(state.tflops),
-        flops_kind=kind if state.tflops else None,
         mfu=_mean(state.mfu),
         attention=arguments.attention,
         throughput_tokens_per_s=_rate(steps),
+        **size,
         **known,
     )
+
+
+def _size(steps: Steps, state: _State, account: Account) -> dict[str, Any]:
+    """Return parameters and FLOPs; the ranks' own numbers of parameters leave out the experts that lie elsewhere."""
+    arguments = state.arguments
+    tensor, pipeline, expert = (
+        arguments.number(f"{kind}_model_parallel_size") or 1 for kind in ("tensor", "pipeline", "expert")
+    )
+    whole = len(state.parameters) == tensor * pipeline and expert == 1
+    params = float(sum(state.parameters.values())) if whole else state.total
+    rate = over_time(state.tflops, steps.duration_s)
+    size: dict[str, Any] = {"params": params, "tflops_per_gpu": rate}
+    if rate is not None:
+        size["flops_kind"] = "hardware" if state.hardware_flops else "model"
+    if (arguments.number("num_experts") or 1) > 1:
+        model = [] if state.hardware_flops else state.tflops
+        devices = state.devices
+        size |= mixture_facts(steps, model, devices, params or state.rounded_total, account)
+    return size
 
 
 def _leave_out_first(steps: Steps) -> None:

@@ -36,7 +36,8 @@ class Arguments:
     def number(self, *names: str) -> float | None:
         """Return the first of these arguments that is a number above zero."""
         for name in names:
-            value = values.fact(self._of.get(name)) if self._of.get(name, "None") != "None" else None
+            text = self._of.get(name, "None").strip("[]")  # Megatron-DeepSpeed has lists: num_experts [64]
+            value = values.fact(text) if text != "None" else None
             if value is not None and value > 0:
                 return value
         return None

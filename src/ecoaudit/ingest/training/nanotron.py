@@ -12,6 +12,7 @@ from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, rank_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training import console
+from ecoaudit.ingest.training.mixture import mixture_facts
 from ecoaudit.ingest.training.phases import CONFIGURED, Phases, model_facts, notice_model
 from ecoaudit.ingest.training.steps import Steps
 
@@ -37,6 +38,7 @@ _PAIR = re.compile(r"(\w+): ([-\d.]+(?:e[-+]?\d+)?[KMGBT]?|nan)\b")
 _BEGIN = re.compile(r"(?:\[Start training\] datetime: (\S+ \S+) \| )?(mbs: \d+ \| grad_accum: .*)")
 _PARAMETERS = re.compile(r"Total number of parameters: ([\d.]+[KMGBT]?)")
 _SAVING = re.compile(r"\]: Saving checkpoint at ")
+_EXPERTS = re.compile(r"\b(MoEConfig)\(")
 _DTYPE = re.compile(r"\bdtype=torch\.(bfloat16|float16|float32|float8\w*)")
 _DEGREE = re.compile(r"[( ](dp|pp|tp|context_parallel_size)=(\d{1,6})\b")
 _PRECISION = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
@@ -105,6 +107,7 @@ class _State:
         elif len(self.rates) < CONFIGURED:
             notice_model(text, self.model)
             console.first_group(_DTYPE, text, self.model, "dtype")
+            console.first_group(_EXPERTS, text, self.model, "experts")
             for name, size in _DEGREE.findall(text):
                 self.degrees.setdefault(name, int(size))
 
@@ -136,6 +139,11 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
         world = round(gpus)
     known: dict[str, Any] = model_facts(state.model)
     known["precision"] = _PRECISION.get(state.model.get("dtype", ""), known.get("precision"))
+    if "experts" in state.model:  # the TFLOP/s that it prints are those of a dense model
+        known |= mixture_facts(steps, [], world, None, account)
+    else:
+        known |= {"params": facts.get("params"), "tflops_per_gpu": console.steady(state.tflops)}
+        known["flops_kind"] = "model" if known["tflops_per_gpu"] else None
     if state.begin:
         known["train_start_s"] = float(values.localise(np.array(state.begin[:1]), options.zone)[0])
     return steps.log(
@@ -144,13 +152,10 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
         "nanotron",
         account,
         clock=clock,
-        params=facts.get("params"),
         global_batch_size=values.whole(batch),
         sequence_length=values.whole(length),
         tokens_per_sample=length if not math.isnan(length) else None,
         world_size=values.whole(world),
-        tflops_per_gpu=console.steady(state.tflops),
-        flops_kind="model" if console.mean(state.tflops) else None,
         throughput_tokens_per_s=console.steady(state.rates),
         phases=state.phases.localised(options),
         **known,

@@ -4,12 +4,14 @@ import math
 import re
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 from ecoaudit.ingest import values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, clean, console_lines, rank_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training import console
+from ecoaudit.ingest.training.mixture import mixture_facts
 from ecoaudit.ingest.training.phases import CONFIGURED, Phases, model_facts, notice_model, stamp_of
 from ecoaudit.ingest.training.steps import Steps
 
@@ -39,6 +41,8 @@ _SIZE = re.compile(r"Total number of parameters: ([\d,]{1,20})")
 _PRECISION = {"amp_bf16": "bf16", "amp_fp16": "fp16", "fp32": "fp32"}
 _CONFIG = {
     "params": _SIZE,
+    "sizes": re.compile(r"Total parameters: +([\d,]{1,20} \([\d,]{1,20}) active\)"),
+    "experts": re.compile(r"\bblock_type[\"']?[:=] ?[\"']?(moe)\b"),
     "precision": re.compile(r"\bprecision[\"']?[:=] ?[\"']?(amp_bf16|amp_fp16|fp32)\b"),
     "fp8": re.compile(r"(Swapped linear layers to Float8)"),
     "flash": re.compile(r"\b(?:flash_attention|use_flash)[\"']?[:=] ?(True|False)\b", re.IGNORECASE),
@@ -162,6 +166,11 @@ def _log(file: LogFile, options: ReadOptions, state: _State) -> TrainingLog:
     model["precision"] = "fp8" if "fp8" in facts else _PRECISION.get(facts.get("precision", ""))
     if facts.get("flash", "").lower() == "true":
         model["attention"] = "flash"
+    whole, _, through = facts.get("sizes", "").partition(" (")
+    params, active = values.fact(facts.get("params", whole or None)), values.fact(through or None)
+    size: dict[str, Any] = {"params": params, "flops_kind": "model" if console.mean(state.mfu) else None}
+    if "experts" in facts or active != (params if whole else None):
+        size |= mixture_facts(steps, [], world, params, state.account, active=active)
     return steps.log(
         file,
         FORMAT.format,
@@ -169,14 +178,13 @@ def _log(file: LogFile, options: ReadOptions, state: _State) -> TrainingLog:
         state.account,
         clock=console.set_clock(steps, options),
         world_size=world,
-        params=values.fact(facts.get("params")),
         global_batch_size=batch,
         sequence_length=length,
         tokens_per_sample=float(length) if length else None,
         mfu=console.steady(state.mfu),
-        flops_kind="model" if console.mean(state.mfu) else None,
         throughput_tokens_per_s=total,
         phases=state.phases.localised(options),
+        **size,
         **model,
     )
 

@@ -2,12 +2,14 @@
 
 import math
 import re
+from typing import Any
 
 from ecoaudit.ingest import values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, clean, rank_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training import console
+from ecoaudit.ingest.training.mixture import mixture_facts
 from ecoaudit.ingest.training.phases import CONFIGURED, Phases, model_facts, notice_model, stamp_of
 from ecoaudit.ingest.training.steps import Steps
 
@@ -17,7 +19,7 @@ FORMAT = FormatInfo(
     title=("torchtitan console (also flame)"),
     reads=(
         "steps, loss, tokens/s a device, TFLOP/s, MFU, devices, batch and sequence, parameters, precision, attention; "
-        "validation, checkpoints (their blocking part), compilation"
+        "validation, checkpoints (their blocking part), compilation, FLOPs of a mixture of experts"
     ),
     seen=(
         "2024-03 to 2026-08: wps and tps, ANSI colours, grad_norm, mfu N/A, tokens a step, with and "
@@ -41,6 +43,7 @@ _MFU = re.compile(r"mfu(?: \(%\))?:\s*([\d.]+)", re.IGNORECASE)
 _MESH = re.compile(r"parallelism: (.*)")
 _OLD_MESH = re.compile(r"-D device mesh with \[[^\]]*\], \[([\d, ]{1,60})\]")
 _SIZE = re.compile(r"size: ([\d,]{5,20}) (?:total )?parameters")
+_EXPERTS = re.compile(r"Total parameter count: dense [\d,]+, ?sparse ([\d,]{1,25})")
 _FACTS = {
     "length": re.compile(r"(?:(?<![a-z_])seq_len|sequence length|maximum context length)[\"']?[=: ]+(\d{1,9})"),
     "local": re.compile(r"local[_ ]batch[_ ]size[\"']?[=: ]+(\d{1,9})"),
@@ -120,6 +123,7 @@ def _notice(text: str, facts: dict[str, str]) -> None:
         if (match := pattern.search(text)) and (summary or name not in facts):
             facts[name] = match[1]
     patterns = {"compile": _COMPILE, "mesh": _MESH, "old_mesh": _OLD_MESH, "params": _SIZE, "hidden": _HIDDEN}
+    patterns["experts"] = _EXPERTS
     for name, pattern in (patterns | {"kept": _KEPT, "flex": _FLEX}).items():
         console.first_group(pattern, text, facts, name)
     if "narrow" not in facts and (match := _NARROW.search(text)):
@@ -177,6 +181,10 @@ def _log(
     model["precision"] = _PRECISION.get(facts.get("narrow", facts.get("kept", "")))
     if "flex" in facts and "attention" not in model:
         model["attention"] = "flex" if facts["flex"] == "True" else "sdpa"
+    params = values.fact(facts.get("params"))
+    size: dict[str, Any] = {"params": params, "flops_kind": "model" if console.mean(tflops) else None}
+    if values.fact(facts.get("experts")):
+        size |= mixture_facts(steps, tflops, world, params, account)
     return steps.log(
         file,
         FORMAT.format,
@@ -187,11 +195,10 @@ def _log(
         sequence_length=length,
         tokens_per_sample=float(length) if length else None,
         global_batch_size=batch,
-        params=values.fact(facts.get("params")),
         tflops_per_gpu=console.steady(tflops),
-        flops_kind="model" if console.mean(tflops) else None,
         mfu=console.steady(mfu),
         throughput_tokens_per_s=rate * world if rate and world else None,
         phases=phases.localised(options),
+        **size,
         **model,
     )
