@@ -99,6 +99,11 @@ def test_what_is_ambiguous_is_refused_with_its_columns(write: Write, header: str
     assert "name them node0" in caught.value.line()
 
 
+def test_a_column_p_is_a_power_beside_voltage_and_current_only() -> None:
+    assert layout_of("time,x,p") is None
+    assert layout_of("time,U-1,I-1,P-1") is not None
+
+
 def test_megawatts_are_not_taken_for_milliwatts() -> None:
     assert layout_of("time,Site Power (MW)") is None
     assert layout_of("time,Board Power (mW)") is not None

@@ -23,7 +23,10 @@ _PART = re.compile(
     r"(?:^|_)(?:cpu|dram|ram|mem|memory|soc|ane|package|pkg|rails?|cores?|uncore|fan|disk|ssd|slot|pin|src|mvddc|vddc|"
     r"pp0|pp1|psys|ia|gt|processor|platform|dimm|nic)(?=_|$)"
 )
-_POWER = re.compile(r"(?:^|_)(?:power|watts?|wattage|apower|pwr|p|w|kw)(?=_|$)|^(?:gpu|psu|p)_?\d{1,3}$|^p_?sigma$")
+_POWER = re.compile(r"(?:^|_)(?:power|watts?|wattage|apower|pwr|w|kw)(?=_|$)|^(?:gpu|psu)_?\d{1,3}$")
+_ELEMENT = re.compile(r"^p_?(?:\d|sigma\w?)?$")
+_BESIDE = re.compile(r"^(?:u|v|i)_?\d?$")
+"""A power analyser's columns: P-1 is a power beside U-1 and I-1, and anything elsewhere."""
 _NODE = re.compile(
     r"(?:^|_)(?:node|wall|system|server|host|ac|input|outlet|pdu|meter|plug|socket|chassis|machine|mains)(?=_|\d|$)"
 )
@@ -85,7 +88,8 @@ def layout_of(header: str, *, about_gpus: bool = False) -> Layout | None:
     for i, word in enumerate(words):
         if i not in units and (suffix := _SUFFIX.search(word)):
             units[i] = suffix[1]
-    watts = [i for i, word in enumerate(words) if i not in time and _is_power(word, units.get(i))]
+    analyser = sum(_BESIDE.match(word) is not None for word in words) > 1
+    watts = [i for i, word in enumerate(words) if i not in time and _is_power(word, units.get(i), analyser=analyser)]
     if not watts:
         return None
     scales = {i: _UNITS.get(units[i].lower(), units[i].lower()) for i in watts if i in units}
@@ -100,12 +104,12 @@ def _time(words: Sequence[str]) -> tuple[int, ...]:
     return (first, words.index("time")) if words[first] == "date" and "time" in words else (first,)
 
 
-def _is_power(word: str, unit: str | None) -> bool:
+def _is_power(word: str, unit: str | None, *, analyser: bool) -> bool:
     if _NO_READING.search(word):
         return False
     if unit is not None:
         return unit != "MW" and unit.lower() in values.POWER_UNITS  # MW may be mega or, by mistake, milli
-    return _POWER.search(word) is not None
+    return _POWER.search(word) is not None or (analyser and _ELEMENT.match(word) is not None)
 
 
 def _assigned(found: Layout, words: dict[int, str], *, about_gpus: bool) -> Layout:
