@@ -6,9 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ecoaudit import ingest
 from ecoaudit.errors import EcoauditError
+from ecoaudit.ingest import leveldb
+from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import Telemetry, TrainingLog
 
 from . import wandb_writer as w
@@ -87,6 +91,24 @@ def test_a_file_cut_at_any_byte_gives_the_records_before_the_cut(write: Write) -
             counts.append(found.records)
             assert found.bad_lines == 0
     assert counts == sorted(counts) and counts[0] == 1 and counts[-1] >= 12
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.integers(0, 70_000), max_size=12),
+    origin=st.sampled_from([0, 7]),
+    cut=st.integers(0, 400_000),
+    piece=st.integers(1, 300_000),
+)
+def test_framing_gives_back_whole_records_up_to_any_cut(sizes: list[int], origin: int, cut: int, piece: int) -> None:
+    records = [bytes([65 + i % 26]) * size for i, size in enumerate(sizes)]
+    whole = w.frames(records, origin=origin)
+    data, account = whole[:cut], Account()
+    found = list(leveldb.records((data[i : i + piece] for i in range(0, len(data), piece)), account))
+    assert found == records[: len(found)]
+    assert account.bad_lines == 0
+    if cut >= len(whole):
+        assert (found, account.warnings) == (records, [])
 
 
 def test_damage_costs_the_rest_of_its_block_and_is_counted(write: Write) -> None:

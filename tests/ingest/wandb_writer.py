@@ -85,11 +85,11 @@ def chunk(kind: int, data: bytes) -> bytes:
     return struct.pack("<IHB", zlib.crc32(data, zlib.crc32(bytes([kind]))), len(data), kind) + data
 
 
-def log(records: Iterable[bytes], *, origin: int = 0) -> bytes:
-    """Return the file; its blocks begin at `origin` (7 in the Go core of SDKs 0.17.0 to 0.17.5)."""
+def frames(records: Iterable[bytes], *, origin: int = 0) -> bytes:
+    """Return the file of records as they are; its blocks begin at `origin` (7 in some SDKs with the Go core)."""
     out = bytearray(HEADER)
-    for numbered, record in enumerate(records):
-        data, first = number(1, numbered) + record, True
+    for record in records:
+        data, first = record, True
         while True:
             room = BLOCK - (len(out) - origin) % BLOCK
             if room < 7:
@@ -102,6 +102,11 @@ def log(records: Iterable[bytes], *, origin: int = 0) -> bytes:
             if not data:
                 break
     return bytes(out)
+
+
+def log(records: Iterable[bytes], *, origin: int = 0) -> bytes:
+    """Return the file of records, which are numbered as the SDKs do."""
+    return frames((number(1, count) + record for count, record in enumerate(records)), origin=origin)
 
 
 def sample() -> list[bytes]:
