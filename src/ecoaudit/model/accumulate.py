@@ -7,7 +7,7 @@ import numpy as np
 
 from ecoaudit.ingest.records import FloatArray, IntArray
 from ecoaudit.model.intervals import BoolArray
-from ecoaudit.model.reduce import POWER_BIN_W, POWER_BINS, E, P, Partial, T, U, histogram, sampling
+from ecoaudit.model.reduce import POWER_BIN_W, POWER_BINS, E, P, Partial, T, U, histogram, most_counted_j, sampling
 
 _Devices = slice | list[int]
 _ENERGY, _COVERED, _UTIL, _UTIL_COVERED = range(4)
@@ -16,11 +16,20 @@ _ENERGY, _COVERED, _UTIL, _UTIL_COVERED = range(4)
 class Accumulator:
     """Sums of `devices` devices over the segments between `edges`, shape (segments + 1,), as blocks are added.
 
-    `focus` is the window of the power histogram. Intervals longer than `open_above_s` stay open (`reduce.open_above`).
+    `focus` is the window of the power histogram. Intervals longer than `open_above_s` stay open (`reduce.open_above`), as
+    do those in which a counter rose beyond `ceiling_w`, shape (devices,), infinite where no limit is known.
     """
 
-    def __init__(self, devices: int, edges: FloatArray, focus: tuple[float, float], open_above_s: float) -> None:
+    def __init__(
+        self,
+        devices: int,
+        edges: FloatArray,
+        focus: tuple[float, float],
+        open_above_s: float,
+        ceiling_w: FloatArray | None = None,
+    ) -> None:
         self._edges, self._focus, self._open_above_s = edges, focus, open_above_s
+        self._ceiling_w = np.full(devices, np.inf) if ceiling_w is None else ceiling_w
         self._samples = np.zeros(devices, dtype=np.int64)
         self._first, self._last = np.full((2, devices, 4), np.nan)
         # The first interval stays open: the one before it, of another file, may be that of a counter that stepped back.
@@ -74,6 +83,7 @@ class Accumulator:
         counted, powered = np.isfinite(counter), np.isfinite(double)
         back = counter < 0
         is_open = (dt > self._open_above_s) | back | ~(counted | powered)
+        is_open |= counter > most_counted_j(self._ceiling_w[of, np.newaxis], dt)
         is_open[:, 1:] |= back[:, :-1]
         is_open[:, 0] |= self._back[of]
         self._back[of] = back[:, -1]
@@ -197,12 +207,14 @@ def reduce_samples(
     util_percent: FloatArray | None,
     edges: FloatArray,
     focus: tuple[float, float],
+    ceiling_w: float | None = None,
 ) -> Partial | None:
     """Reduce one device's samples, shape (n,) each, with NaN for what was not read; None if nothing was.
 
     `time_s` never decreases; `edges` are sorted, shape (segments + 1,); `focus` is the window of the power histogram.
+    A counter step that means more than `ceiling_w` stays open.
     """
-    one = Accumulator(1, edges, focus, sampling(time_s))
+    one = Accumulator(1, edges, focus, sampling(time_s), None if ceiling_w is None else np.array([ceiling_w]))
     nothing = np.full(time_s.size, np.nan)
     one.add(time_s, np.array([[nothing if v is None else v] for v in (power_w, energy_j, util_percent)]))
     return one.partials()[0]

@@ -11,11 +11,9 @@ import numpy as np
 
 from ecoaudit.ingest.records import FloatArray
 from ecoaudit.model.intervals import BoolArray, split
-from ecoaudit.model.reduce import POWER_BINS, E, P, Partial, T, median_step_s, regular_sums
+from ecoaudit.model.reduce import POWER_BINS, E, P, Partial, T, median_step_s, most_counted_j, regular_sums
 
 GAP_FACTOR = 3.0
-COUNTER_UPDATE_S = 0.1
-"""NVML's energy counter moves about every 100 ms (ml.energy measurements; Yang et al., arXiv 2312.02741)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +165,7 @@ def _believed_counter(
         after[1:] = back[:-1] & (start[1:, T] == end[:-1, T])
     believed = counted & ~back & ~after
     if ceiling_w is not None:
-        # The counter moves in steps of its update period, so an interval may hold one period more than its length.
-        believed &= end[:, E] - start[:, E] <= ceiling_w * (dt + 2 * COUNTER_UPDATE_S)
+        believed &= end[:, E] - start[:, E] <= most_counted_j(ceiling_w, dt)
     return believed, int(back.sum())
 
 

@@ -12,10 +12,9 @@ from ecoaudit.model.integrate import DeviceEnergy, integrate, unread
 from ecoaudit.model.meter_sums import MeterSums, add_meter, reduce_meter, sifted
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.profile import Profile, profile_of
+from ecoaudit.model.reduce import CEILING
 from ecoaudit.model.reduction import FileSums, Impossible, Reducer, merge_files
 
-CEILING = 1.5
-"""A board cannot draw more than this times its enforced limit for as long as a sample: such a counter step is false."""
 COMPARE_WARN_PERCENT = 3.0
 
 

@@ -1,7 +1,7 @@
 """Samples of one GPU (or one host counter) reduced to sums that merge: what a huge log leaves behind in memory.
 
 A partial holds, for the segments between given edges, the energy of every interval that is certainly regular, and the
-other intervals as rows: long ones, those next to a counter that stepped back, and the first and last of the file.
+other intervals as rows: long ones, those next to a counter that stepped back or rose beyond belief, and the first one.
 Whether a long interval is a gap depends on the run's median interval, which only the merged whole knows, so rows are
 judged at the end (`integrate.py`). Splitting a file anywhere therefore changes no result but by rounding.
 """
@@ -22,6 +22,10 @@ KEEP_ALL_BELOW = 64
 MANY = 8192
 OPEN_FACTOR = 1.5
 """Intervals longer than this times the file's median stay open until the run's median is known."""
+CEILING = 1.5
+"""A board cannot draw more than this times its enforced limit for as long as a sample: such a counter step is false."""
+COUNTER_UPDATE_S = 0.1
+"""NVML's energy counter moves about every 100 ms (ml.energy measurements; Yang et al., arXiv 2312.02741)."""
 POWER_BIN_W = 10.0
 POWER_BINS = 300
 
@@ -65,6 +69,15 @@ class Sums(TypedDict):
     compared_counter_j: float
     compared_power_j: float
     power_seconds: FloatArray
+
+
+def most_counted_j(ceiling_w: float | FloatArray, dt_s: FloatArray) -> FloatArray:
+    """Return the largest believable step of a counter over intervals of a board that cannot draw more than `ceiling_w`.
+
+    The counter moves in steps of its update period, so an interval may hold up to two periods more than its length.
+    """
+    most: FloatArray = ceiling_w * (dt_s + 2 * COUNTER_UPDATE_S)
+    return most
 
 
 def histogram(steps: FloatArray) -> tuple[FloatArray, IntArray]:

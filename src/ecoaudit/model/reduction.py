@@ -9,7 +9,7 @@ from ecoaudit.ingest.records import FloatArray, GpuInfo, Telemetry
 from ecoaudit.model.accumulate import Accumulator
 from ecoaudit.model.intervals import BoolArray
 from ecoaudit.model.meter_sums import MeterSums, add_meter, reduce_meter
-from ecoaudit.model.reduce import Partial, merge, open_above, sampling
+from ecoaudit.model.reduce import CEILING, Partial, merge, open_above, sampling
 
 BLOCK = 2048
 """Samples reduced at once: eight boards' readings of that many fit the processor's second-level cache."""
@@ -113,7 +113,8 @@ class Reduction:
     def __init__(self, file: Telemetry, edges: FloatArray, focus: tuple[float, float], open_above_s: float) -> None:
         zones = tuple(file.host_energy_j) if file.head is None else file.head.zones
         self._infos, self._zones = file.gpus, zones
-        self._gpus = Accumulator(len(file.gpus), edges, focus, open_above_s)
+        ceiling_w = np.array([CEILING * gpu.power_limit_w if gpu.power_limit_w else np.inf for gpu in file.gpus])
+        self._gpus = Accumulator(len(file.gpus), edges, focus, open_above_s, ceiling_w)
         self._host = Accumulator(len(zones), edges, focus, open_above_s)
         self._waiting: list[tuple[FloatArray, FloatArray]] = []
 

@@ -247,9 +247,12 @@ def _columns(values: FloatArray, plan: Plan) -> Columns:
     def one(column: int) -> FloatArray:
         return values[column] if column >= 0 else np.full(values.shape[1], np.nan)
 
-    def several(columns: tuple[int, ...] | None) -> FloatArray | None:
+    def several(name: str, columns: tuple[int, ...] | None) -> FloatArray | None:
         if columns is None:
             return None
+        if name in plan.unread:
+            read = np.where(np.array(columns, dtype=np.int64) < 0, np.nan, 0.0)
+            return np.broadcast_to(read, (values.shape[1], read.size))
         if columns and -1 not in columns:  # wanted numbers are counted in the order of the metrics
             return values[columns[0] : columns[0] + len(columns)].T
         picked = values[list(columns)]
@@ -259,7 +262,7 @@ def _columns(values: FloatArray, plan: Plan) -> Columns:
     return Columns(
         wall=one(0),
         mono=one(plan.mono),
-        metrics={name: several(columns) for name, columns in plan.metrics},
+        metrics={name: several(name, columns) for name, columns in plan.metrics},
         zones={zone: one(column) for zone, column in plan.zones},
         node_w=None if plan.node_w is None else one(plan.node_w),
         has_node_w=None if plan.node_w is None else np.ones(values.shape[1], dtype=bool),

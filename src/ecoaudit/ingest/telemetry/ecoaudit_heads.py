@@ -5,15 +5,18 @@ from itertools import pairwise
 
 import numpy as np
 
+from ecoaudit.counts import median, merged
 from ecoaudit.ingest.files import LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import FloatArray, Head, ReadOptions, Replayed, Source, Telemetry
 from ecoaudit.ingest.telemetry import ecoaudit_jsonl
-from ecoaudit.counts import median, merged
 from ecoaudit.ingest.telemetry.ecoaudit_recordings import Rows, boards, power_field, recordings, warn_of_no_gpu
 from ecoaudit.ingest.telemetry.ecoaudit_summary import Summary
 from ecoaudit.ingest.telemetry.plausible import PowerFaults
 from ecoaudit.ingest.telemetry.rapl import Unwrapped
+
+_UNREAD = frozenset({"energy_j", "util"})
+"""Metrics of which a head only tells whether there are any."""
 
 
 def heads(file: LogFile, options: ReadOptions) -> list[Telemetry]:
@@ -24,7 +27,7 @@ def heads(file: LogFile, options: ReadOptions) -> list[Telemetry]:
     """
     account = Account()
     read: list[Summary] = []
-    for recording, part in recordings(file, account):
+    for recording, part in recordings(file, account, _UNREAD):
         if part is None:
             read.append(Summary(recording))
         elif isinstance(part, Rows):

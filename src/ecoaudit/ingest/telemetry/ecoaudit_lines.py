@@ -80,9 +80,12 @@ _MOSTLY = 0.25
 """Blocks in which more than this share of the lines is not read as columns are decoded whole."""
 
 
-def records(file: LogFile, account: Account) -> Iterator[list[Line | Columns]]:
-    """Yield what the lines hold block by block; bad lines are counted in `account`, whole ones around them kept."""
-    shapes = Shapes(_sample)
+def records(file: LogFile, account: Account, unread: frozenset[str] = frozenset()) -> Iterator[list[Line | Columns]]:
+    """Yield what the lines hold block by block; bad lines are counted in `account`, whole ones around them kept.
+
+    Values of the metrics in `unread` may be 0 where there are any.
+    """
+    shapes = Shapes(_sample, unread)
     _keep_freed_memory()
     for block in file.line_blocks():
         start = 0

@@ -79,13 +79,16 @@ Part = Rows | EventLine | None
 """What comes next of a recording; None for its header."""
 
 
-def recordings(file: LogFile, account: Account) -> Iterator[tuple[Recording, Part]]:
+def recordings(
+    file: LogFile, account: Account, unread: frozenset[str] = frozenset()
+) -> Iterator[tuple[Recording, Part]]:
     """Yield what a file holds in its order; bad lines and what is odd are counted in `account`.
 
+    Values of the metrics in `unread` may be 0 where there are any.
     Raises `EcoauditError` at the end when no line is whole.
     """
     current: Recording | None = None
-    for block in records(file, account):
+    for block in records(file, account, unread):
         for record in _samples_joined(block):
             if isinstance(record, Header):
                 if record.schema != SCHEMA:

@@ -36,7 +36,8 @@ class Plan:
     """Where the wanted numbers of a line are, and what they are.
 
     A number's digits before the point end before place `whole` of the skeleton, those behind it before `part` (the same
-    place, where it has no point). `mono` ... `node_w` count the wanted numbers; -1 stands for null.
+    place, where it has no point). `mono` ... `node_w` count the wanted numbers; -1 stands for null. Of the metrics in
+    `unread` only that there are numbers is wanted: they count 0.
     """
 
     whole: tuple[int, ...]
@@ -44,6 +45,7 @@ class Plan:
     negative: tuple[int, ...]
     mono: int
     metrics: tuple[tuple[str, tuple[int, ...] | None], ...]
+    unread: frozenset[str]
     zones: tuple[tuple[str, int], ...]
     node_w: int | None
 
@@ -62,10 +64,13 @@ class Shape:
 class Shapes:
     """The kinds of lines learnt so far. `decode` returns the sample in a line of JSON, None for anything else.
 
+    Of the metrics in `unread` nothing is read but where they have numbers.
+
     `by_length` tells the likely kind by the length of a skeleton, -1 for none.
     """
 
     decode: Callable[[bytes], SampleLike | None]
+    unread: frozenset[str] = frozenset()
     shapes: list[Shape] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
     numbers: dict[bytes, int | None] = field(default_factory=dict)
@@ -74,7 +79,7 @@ class Shapes:
     def number_of(self, skeleton: bytes, line: bytes) -> int | None:
         """Return the number of the kind of `line`, learning it if it is new; None for what is read line by line."""
         if skeleton not in self.numbers and len(self.numbers) < MAX_SHAPES:
-            learnt = _learn(line, self.decode)
+            learnt = _learn(line, self.decode, self.unread)
             self.numbers[skeleton] = None
             if learnt is not None:
                 fixed, plan = learnt
@@ -88,7 +93,7 @@ class Shapes:
 
 
 def _learn(
-    line: bytes, decode: Callable[[bytes], SampleLike | None]
+    line: bytes, decode: Callable[[bytes], SampleLike | None], unread: frozenset[str]
 ) -> tuple[tuple[tuple[int, bytes], ...], Plan] | None:
     """Return the digits in a sample line's strings and where they are, and the plan; None for anything else.
 
@@ -119,7 +124,7 @@ def _learn(
     probe = decode(b"".join([*pieces, line[done:]]))
     if probe is None:
         return None
-    return tuple(fixed), _plan(probe, whole, part, negative)
+    return tuple(fixed), _plan(probe, whole, part, negative, unread)
 
 
 def _place(line: bytes, position: int) -> int:
@@ -127,7 +132,7 @@ def _place(line: bytes, position: int) -> int:
     return len(line[:position].translate(None, b"0123456789"))
 
 
-def _plan(probe: SampleLike, whole: list[int], part: list[int], negative: list[int]) -> Plan:
+def _plan(probe: SampleLike, whole: list[int], part: list[int], negative: list[int], unread: frozenset[str]) -> Plan:
     wanted: list[int] = []
 
     def want(value: float | None) -> int:
@@ -143,7 +148,11 @@ def _plan(probe: SampleLike, whole: list[int], part: list[int], negative: list[i
         values: Values = getattr(probe, name)
         if values is None:
             metrics.append((name, None))
-        elif not isinstance(values, msgspec.UnsetType):
+        elif isinstance(values, msgspec.UnsetType):
+            continue
+        elif name in unread:
+            metrics.append((name, tuple(-1 if value is None else 0 for value in values)))
+        else:
             metrics.append((name, tuple(want(value) for value in values)))
     zones = probe.rapl_j if isinstance(probe.rapl_j, dict) else {}
     found = tuple((zone, want(value)) for zone, value in zones.items())
@@ -154,6 +163,7 @@ def _plan(probe: SampleLike, whole: list[int], part: list[int], negative: list[i
         negative=tuple(i for i, n in enumerate(wanted) if n in negative),
         mono=mono,
         metrics=tuple(metrics),
+        unread=unread,
         zones=found,
         node_w=node_w,
     )
