@@ -79,6 +79,21 @@ def test_nanochat_facts(write: Write) -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        "step {0:05d} (42.3%) | loss: 4.1 | lrm: 1.00 | dt: 500ms | tok/sec: 1,048,576 | mfu: 45.2% | remaining: 173s",
+        "step {0} | loss: 4.1 | dt: 500.00ms | tok/sec: 1048576.00 | norm: 6.74 | lr: 0.000010",
+        "step {0}, loss: 4.1, dt: 500.00ms, tok/sec: 1048576.00",
+        "step {0:4d} | loss: 4.1 | dt: 500.00ms | tok/sec: 1048576.00 | BS: 256 | SL:  1024 | TOKENS: 524288",
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r"])
+def test_step_lines_of_the_familys_forks(write: Write, line: str, end: str) -> None:
+    log = read(write, "".join(line.format(step) + end for step in range(3)) + "\n", "nanogpt")
+    assert (log.last_step, log.tokens, log.runtime_s) == (2, 3 * 524288, pytest.approx(1.5))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
         "iter {i} step {s}: loss 10.8, iter time: 200.00ms{done}",
         "iter {i} | step {s}: loss 1.59, iter time: 200.00 ms{done}",
         "iter {i} | step {s}: loss train 0.274, val 1.725 | iter time: 200.00 ms{done}",
@@ -97,6 +112,16 @@ def test_litgpt_steps_go_on_behind_the_last_line_that_ends_one(write: Write) -> 
     rows = "iter 80 | step 10: loss 1.6, iter time: 260.0 ms (optimizer.step)\n"
     rows += "iter 90 | step 11: loss 1.5, iter time: 90.0 ms\n"
     assert read(write, rows, "litgpt").step_count == 11
+
+
+def test_litgpt_adapters_are_not_the_model(write: Write) -> None:
+    row = "Epoch 1 | iter 2 step 1 | loss train: 10.9, val: n/a | iter time: 100.00 ms (step)\n"
+    full = read(write, "Number of trainable parameters: 2,779,683,840\n" + row, "litgpt")
+    lora = "Number of trainable parameters: 12,226,560\nNumber of non-trainable parameters: 2,779,683,840\n"
+    adapter = read(write, " 'devices': 4,\n 'num_nodes': 2,\n" + lora + row, "litgpt")
+    assert (full.params, full.world_size) == (2779683840, None)
+    assert (adapter.params, adapter.world_size) == (None, 8)
+    assert any("an adapter of 12,226,560" in text for text in adapter.quality.warnings)
 
 
 def test_litgpt_closing_lines_and_hyperparameters(write: Write) -> None:

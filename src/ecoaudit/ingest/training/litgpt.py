@@ -40,7 +40,8 @@ _OLD = re.compile(
 )
 _WHOLE = re.compile(f"{_NEW.pattern}|{_OLD.pattern}")
 _START = re.compile(r"\biter +\d+ (?:\| )?st[eE]p \d+(?::| ?\|) loss")
-_PARAMETERS = re.compile(r"[Tt]otal parameters: (\d[\d,]{0,20})\b|trainable parameters: (\d[\d,]{0,20})\b")
+_PARAMETERS = re.compile(r"(\b[Tt]otal|\btrainable|\bnon-trainable) parameters: (\d[\d,]{0,20})\b")
+_DEVICES = re.compile(r"'(devices|num_nodes)': (\d{1,6})\b")
 _TOTAL_TOKENS = re.compile(r"\bTotal tokens\s*: (\d[\d,]{0,20})\b")
 _TRAINING_TIME = re.compile(r"\bTraining [Tt]ime\s*: ([\d.]{1,15}) ?s\b")
 _VALIDATED = re.compile(r"\bval loss [\w.]+, val time: ([\d.]{1,15}) ?ms")
@@ -75,8 +76,9 @@ class _Told:
 
     def notice(self, text: str) -> None:
         """Take one line."""
-        if match := _PARAMETERS.search(text):
-            self.facts.setdefault("params", match[1] or match[2])
+        for pattern in (_PARAMETERS, _DEVICES):
+            if match := pattern.search(text):
+                self.facts.setdefault(match[1].lower(), match[2])
         for name, pattern in (("tokens", _TOTAL_TOKENS), ("runtime", _TRAINING_TIME)):
             console.first_group(pattern, text, self.facts, name)
         if match := _VALIDATED.search(text):
@@ -86,6 +88,22 @@ class _Told:
             self.settings.setdefault(match[1], match[2])
         notice_model(text, self.facts)
         notice(text, self.settings)
+
+    def gpus(self) -> int | None:
+        """Return the number of devices of all nodes, None where it was left to the program."""
+        devices, nodes = (values.fact(self.facts.get(name)) for name in ("devices", "num_nodes"))
+        return values.whole(devices * (nodes or 1)) if devices else None
+
+    def parameters(self, account: Account) -> float | None:
+        """Return the model's parameters, none where most are frozen: they do other work than 6 FLOPs a token."""
+        total, trained, frozen = (values.fact(self.facts.get(n)) for n in ("total", "trainable", "non-trainable"))
+        if trained and frozen and frozen > trained:
+            account.warn(
+                f"an adapter of {trained:,.0f} parameters is trained on a frozen model: the model's own are not taken "
+                "for trained ones"
+            )
+            return None
+        return total or trained
 
 
 def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
@@ -97,6 +115,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
         known["world_size"] = _csv(file, names, account, steps)
     else:
         known["step_count"] = _console(file, account, steps, told)
+        known["world_size"] = told.gpus()
     clock = console.set_clock(steps, options, naive=told.clock.naive)
     return [
         steps.log(
@@ -106,7 +125,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
             account,
             clock=clock,
             phases=told.phases.localised(options if told.clock.naive else ReadOptions()),
-            params=values.fact(told.facts.get("params")),
+            params=told.parameters(account),
             tokens=values.fact(told.facts.get("tokens")),
             runtime_s=values.fact(told.facts.get("runtime")),
             **known | facts(told.settings) | model_facts(told.facts),
