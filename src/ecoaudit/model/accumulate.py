@@ -16,8 +16,8 @@ _ENERGY, _COVERED, _UTIL, _UTIL_COVERED = range(4)
 class Accumulator:
     """Sums of `devices` devices over the segments between `edges`, shape (segments + 1,), as blocks are added.
 
-    `focus` is the window of the power histogram. Intervals longer than `open_above_s` stay open (`reduce.open_above`), as
-    do those in which a counter rose beyond `ceiling_w`, shape (devices,), infinite where no limit is known.
+    `focus` is the window of the power histogram. Intervals longer than `open_above_s` stay open (`reduce.open_above`);
+    so do those in which a counter rose beyond `ceiling_w`, shape (devices,), infinite where no limit is known.
     """
 
     def __init__(

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ecoaudit.ingest.records import FloatArray, Sieve, Telemetry
 from ecoaudit.counts import Counts, median, merged
+from ecoaudit.ingest.records import FloatArray, Sieve, Telemetry
 from ecoaudit.model.intervals import split, trapezoid_j
 
 GAP_FACTOR = 3.0

@@ -15,6 +15,8 @@ from ecoaudit.ingest.telemetry.rapl import usual_range
 LONG_S = 600.0
 """Intervals between samples that are longer are listed one by one."""
 MOST_POINTS = 1024
+GLITCH_W = 5000.0
+"""No board draws that much: such a sample is left out of the profile, beside it all others would pass for idle."""
 _STEP_DIGITS = 3
 
 
@@ -90,7 +92,7 @@ class Summary:
 
     def _add_profile(self, mono: FloatArray, power_w: FloatArray) -> None:
         """Add the boards' mean power over some samples at a time, more of them the longer the recording is."""
-        read = np.isfinite(power_w)
+        read = power_w < GLITCH_W
         mean = np.where(read, power_w, 0.0).sum(axis=1) / np.maximum(read.sum(axis=1), 1)
         starts = np.arange(0, mean.size, self._cell)
         sizes = np.diff(np.append(starts, mean.size))
