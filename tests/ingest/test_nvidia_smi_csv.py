@@ -182,6 +182,14 @@ def test_readings_in_milliwatts_without_saying_so_are_called_implausible(write: 
     assert any("milliwatts" in w for w in one(write("a.csv", text)).quality.warnings)
 
 
+def test_a_power_that_never_changes_is_called_stuck(write: Write) -> None:
+    rows = [f"{1764000000 + i},0,46.19" for i in range(150)]
+    head = "timestamp,index,power.draw\n"
+    assert any("never changes" in w for w in one(write("a.csv", head + "\n".join(rows))).quality.warnings)
+    rows[70] = "1764000070,0,46.20"
+    assert not any("never changes" in w for w in one(write("b.csv", head + "\n".join(rows))).quality.warnings)
+
+
 def test_the_hour_that_a_local_clock_shows_twice_is_not_lost(write: Write) -> None:
     rows = ["01:59:59", "02:30:00", "02:59:59", "02:00:00", "02:30:01", "03:00:00"]
     text = "timestamp, power.draw [W]\n" + "".join(f"2024/10/27 {r}.000, 100.00 W\n" for r in rows)

@@ -10,11 +10,13 @@ from ecoaudit.ingest.files import LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import Clock, FloatArray, GpuInfo, ReadOptions, Source, Telemetry
 from ecoaudit.ingest.stamps import in_utc
-from ecoaudit.ingest.telemetry.frame import Readings, frame
+from ecoaudit.ingest.telemetry.frame import Frame, Readings, frame
 from ecoaudit.ingest.telemetry.plausible import board_power, warn_of_holes
 
 USUAL_W = 3e3
 """The largest boards are rated below it: readings beyond are most likely of another unit."""
+STUCK_SAMPLES, STUCK_S = 100, 60.0
+"""So many readings over so long differ on any board, idle or not, where the log has fractions of a watt."""
 NO_POWER = "the log has neither power nor energy readings"
 
 
@@ -46,6 +48,7 @@ def telemetry(
         account.warn(f"no board draws {float(np.median(known)):,.0f} W: are the readings in milliwatts?")
     readings.power_w = power_w.tolist()
     table = frame(readings, same_tick_s=same_tick_s)
+    _warn_of_stuck(table, account)
     if np.isnan(table.power_w).all() and table.energy_j is None:
         account.warn(NO_POWER)
     return Telemetry(
@@ -63,6 +66,18 @@ def telemetry(
         host_energy_j=dict(host_energy_j or {}),
         node_gpu_count=node_gpu_count,
     )
+
+
+def _warn_of_stuck(table: Frame, account: Account) -> None:
+    """Warn of boards whose power has the same fraction of a watt for minutes: a query that failed repeats itself."""
+    if len(table.time_s) < STUCK_SAMPLES or table.time_s[-1] - table.time_s[0] < STUCK_S:
+        return
+    for power_w in table.power_w.T:
+        known = power_w[~np.isnan(power_w)]
+        if len(known) >= STUCK_SAMPLES and known.min() == known.max() and known[0] % 1:
+            account.warn(
+                f"a GPU's power never changes ({known[0]:g} W, {len(known)} readings): the reading may be stuck"
+            )
 
 
 def _named(key: object) -> GpuInfo:
