@@ -219,6 +219,17 @@ def test_mlflow_parameters_and_evaluations(write: Write) -> None:
     assert phases(log) == [("eval", 6.0, 10.0)]
 
 
+def test_mlflow_runs_of_one_experiment_are_audited_one_by_one(write: Write) -> None:
+    for number in range(2):
+        start = (START + 1000 * number) * 1000
+        meta = f"run_id: r{number}\nlifecycle_stage: active\nstatus: 3\nstart_time: {start:.0f}\n"
+        meta += f"end_time: {start + 60000:.0f}\n"
+        path = write(f"mlruns/1/r{number}/meta.yaml", meta)
+        write(f"mlruns/1/r{number}/metrics/loss", f"{start + 10000:.0f} 1.0 1\n")
+    with pytest.raises(EcoauditError, match="2 runs of the tracker"):
+        ingest.read([str(Path(path).parents[1])])
+
+
 def test_mlflow_tells_nodes_apart(write: Write) -> None:
     metrics = {f"system/{node}/gpu_0_power_usage_watts": [300.0, 310.0] for node in ("node-0", "node-1")}
     one, two = mlflow(write, metrics | {"loss": [1.0]}, {}).telemetry

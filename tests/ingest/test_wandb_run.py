@@ -195,3 +195,35 @@ def test_an_export_takes_the_boards_names_from_the_metadata_beside_it(write: Wri
     rows = [{"_timestamp": START + t, "_runtime": t, "_step": t, "system.gpu.0.powerWatts": 700.0} for t in range(3)]
     (one,) = ingest.read([write("events.jsonl", "".join(json.dumps(row) + "\n" for row in rows))]).telemetry
     assert one.gpus[0].name == "AMD Instinct MI300X"
+
+
+def two(write: Write, second: float, first_step: int, run_id: str) -> str:
+    """Write two runs of 100 s each below one folder; the second one begins at `second`."""
+    for name, start, step, key in (("run-1", 0.0, 0, "one"), ("run-2", second, first_step, run_id)):
+        rows_of_it = [
+            w.history({"train/loss": 1.0, "_timestamp": START + start + 10 * i, "_step": step + i}) for i in range(11)
+        ]
+        path = write(f"wandb/{name}/run-{key}.wandb", w.log([w.run(START + start, run_id=key), *rows_of_it]))
+    return str(Path(path).parents[1])
+
+
+def test_runs_one_after_the_other_are_not_one_run(write: Write) -> None:
+    with pytest.raises(EcoauditError, match="2 runs of the tracker"):
+        ingest.read([two(write, second=500.0, first_step=0, run_id="two")])
+
+
+def test_the_summary_of_another_run_is_another_run(write: Write) -> None:
+    last = {"_timestamp": START + 5000, "_runtime": 100.0, "_step": 6}
+    write("wandb/run-20251124_180000-two/files/wandb-summary.json", json.dumps(last))
+    path = write("wandb/run-20251124_160000-abc/run-abc.wandb", w.log(w.sample()))
+    with pytest.raises(EcoauditError, match="2 runs of the tracker"):
+        ingest.read([str(Path(path).parents[1])])
+
+
+@pytest.mark.parametrize(
+    ("second", "first_step", "run_id"),
+    [(50.0, 0, "two"), (500.0, 11, "two"), (500.0, 0, "one")],
+    ids=["at the same time", "going on", "resumed under its name"],
+)
+def test_ranks_and_attempts_of_a_run_belong_together(write: Write, second: float, first_step: int, run_id: str) -> None:
+    assert len(ingest.read([two(write, second, first_step, run_id)]).training) == 2

@@ -60,11 +60,11 @@ def stats(time_s: float, row: Mapping[str, Any]) -> bytes:
     return part(7, part(2, timestamp(time_s)) + items(3, row))
 
 
-def run(start_s: float, settings: Mapping[str, Any] | None = None) -> bytes:
+def run(start_s: float, settings: Mapping[str, Any] | None = None, run_id: str = "abc") -> bytes:
     """Return a run record with what no report may show: the names of host and user."""
     return part(
         17,
-        part(1, "abc")
+        part(1, run_id)
         + part(2, "alice")
         + part(4, items(1, settings or {}))
         + part(13, "secret-host")

@@ -24,6 +24,7 @@ from ecoaudit.ingest.records import (
     TrainingLog,
 )
 from ecoaudit.ingest.telemetry.joined import joined
+from ecoaudit.ingest.tracked import check_one_run
 
 
 @dataclass
@@ -79,6 +80,7 @@ def read(inputs: Sequence[str], options: ReadOptions, across: Across | None = No
             out.ignored.append(Source(found.path, "unreadable"))
             out.warnings.append(error.line())
     _without_summaries(out)
+    check_one_run(out.telemetry, out.training)
     _describe(out)
     if not (out.telemetry or out.meters or out.training or out.reported):
         where = inputs[0] if len(inputs) == 1 else f"{len(inputs)} inputs"

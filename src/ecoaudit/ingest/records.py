@@ -209,6 +209,7 @@ class TrainingLog:
     `tokens`, `samples`, `flops` are totals of useful work; work repeated after a restart is in `rework_*`.
     `flops_kind` is `model` (no recompute) or `hardware` (with it). `throughput_tokens_per_s` is global.
     `gpu_energy_j_per_step` has the shape of `steps`: joules a step of one GPU, the mean over ranks.
+    `run_id` is the tracker's (W&B, MLflow), which a resumed run keeps.
     """
 
     source: Source
@@ -249,6 +250,7 @@ class TrainingLog:
     organisation: str | None = None
     platform: str | None = None
     gpu_energy_j_per_step: FloatArray | None = None
+    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

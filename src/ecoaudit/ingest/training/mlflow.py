@@ -70,6 +70,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 -
     out: list[Record] = []
     start, end = (_seconds(meta.get(k)) for k in ("start_time", "end_time"))
     series: list[Row] = [(step, time_s, scalars) for (step, time_s), scalars in sorted(rows.items(), key=_by_time)]
+    run_id = str(meta.get("run_id") or meta.get("run_uuid") or "") or None
     known: dict[str, Any] = {"runtime_s": end - start if start and end else None}
     known |= {name: t for name, t in (("job_start_s", start), ("job_end_s", end)) if t}
     log = training_log(
@@ -80,6 +81,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 -
         joined(series),
         **known,
         status=_STATUS.get(meta.get("status", "")),
+        run_id=run_id,
         **facts(_parameters(folder.with_name("params"))),
     )
     out.append(log)

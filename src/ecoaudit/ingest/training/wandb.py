@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ FORMAT = FormatInfo(
 
 NAME = "Weights & Biases"
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_RUN_FOLDER = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-(\w+)")
 _STEP_KEYS = ("train/global_step", "trainer/global_step", "_step")
 
 
@@ -184,6 +186,7 @@ def _from_summary(file: LogFile, data: dict[str, Any], account: Account) -> Reco
     end, runtime = values.clock_s(data.get("_timestamp")), values.real(data.get("_runtime"))
     step = next((s for k in _STEP_KEYS if not math.isnan(s := values.real(data.get(k)))), None)
     known = not (math.isnan(end) or math.isnan(runtime))
+    folder = next((m for part in Path(file.path).parts if (m := _RUN_FOLDER.fullmatch(part))), None)
     told = {key.rpartition("/")[2]: value for key, value in scalars.items()}
     totals = trainer_totals({key: value for key, value in told.items() if key in TOTALS}, step, account)
     tokens = next((v for k, v in scalars.items() if k.endswith(("num_input_tokens_seen", "num_tokens"))), None)
@@ -193,6 +196,7 @@ def _from_summary(file: LogFile, data: dict[str, Any], account: Account) -> Reco
         NAME,
         account,
         clock="utc" if known else "none",
+        run_id=folder[1] if folder else None,
         last_step=values.whole(step),
         step_count=values.whole(step),
         job_start_s=end - runtime if known else None,

@@ -7,7 +7,7 @@ import json
 import math
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ecoaudit.errors import EcoauditError
@@ -51,6 +51,7 @@ class _Run:
     config: dict[str, Any] = field(default_factory=dict)
     totals: dict[str, float] = field(default_factory=dict)
     boards: tuple[GpuInfo, ...] = ()
+    run_id: str | None = None
     start_s: float = math.nan
     last_s: float = math.nan
     resumed: bool = False
@@ -81,14 +82,15 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 -
         out.append(log)
     if run.metrics.readings.time_s:
         boards = run.boards or boards_near(file)
-        out.append(run.metrics.telemetry(file, FORMAT.format, account, boards, told.get("world_size")))
+        found = run.metrics.telemetry(file, FORMAT.format, account, boards, told.get("world_size"))
+        out.append(replace(found, run_id=run.run_id))
     if not out:
         raise EcoauditError("the W&B run file holds no history row and no GPU metric", where=file.path)
     return out
 
 
 def _known(run: _Run) -> dict[str, Any]:
-    known: dict[str, Any] = {}
+    known: dict[str, Any] = {"run_id": run.run_id}
     if not math.isnan(run.start_s):
         known["job_start_s"] = run.start_s
         end = run.start_s + run.runtime_s
@@ -149,7 +151,9 @@ def _stats(data: bytes, run: _Run) -> None:
 
 def _start(data: bytes, run: _Run) -> None:
     for number, value in fields(data):
-        if number == 4 and isinstance(value, bytes):
+        if number == 1 and isinstance(value, bytes):
+            run.run_id = value.decode("utf-8", "replace") or None
+        elif number == 4 and isinstance(value, bytes):
             _configure(value, run)
         elif number == 17 and isinstance(value, bytes):
             run.start_s = values.clock_s(timestamp_s(value))
