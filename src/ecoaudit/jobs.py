@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -37,6 +38,7 @@ class Jobs:
     def __init__(self, count: int = 1, dask: str | None = None, progress: Progress | None = None) -> None:
         self._count, self._dask, self._progress = count, dask, progress
         self._executor: Executor | None = None
+        self._end: Callable[[], None] = lambda: None
 
     def __enter__(self) -> "Jobs":
         return self
@@ -44,8 +46,7 @@ class Jobs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=True)
+        self._end()
 
     def map(self, function: Callable[[_Item], _Result], items: Sequence[_Item], doing: str) -> Iterator[_Result]:
         """Yield `function` of each item, in order; an exception of one arrives here.
@@ -66,16 +67,18 @@ class Jobs:
         if self._dask is None and min(self._count, len(items)) < 2:
             return map(function, items)
         if self._executor is None:
-            self._executor = _cluster(self._dask) if self._dask is not None else _pool(self._count)
+            self._executor, self._end = _cluster(self._dask) if self._dask is not None else _pool(self._count)
         return self._executor.map(function, items)
 
 
-def _pool(count: int) -> Executor:
+def _pool(count: int) -> tuple[Executor, Callable[[], None]]:
+    """Return processes and how to end them."""
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
     # A new interpreter for each: to fork one that has threads is not safe.
-    return ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_leave_quietly)
+    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_leave_quietly)
+    return pool, partial(pool.shutdown, wait=True, cancel_futures=True)
 
 
 def _leave_quietly() -> None:
@@ -83,8 +86,11 @@ def _leave_quietly() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _cluster(address: str) -> Executor:
-    """Connect to a Dask scheduler, which is an optional extra; its workers must see the files under the same names."""
+def _cluster(address: str) -> tuple[Executor, Callable[[], None]]:
+    """Connect to a Dask scheduler, which is an optional extra; its workers must see the files under the same names.
+
+    Returns the cluster, and how to cancel what it still has to do for us and to leave it.
+    """
     try:
         distributed: Any = importlib.import_module("distributed")
     except ImportError as error:
@@ -92,7 +98,11 @@ def _cluster(address: str) -> Executor:
             "a Dask cluster needs Dask", where="--dask", fix="install it with: pip install 'ecoaudit[dask]'"
         ) from error
     try:
-        executor: Executor = distributed.Client(address).get_executor()
+        client = distributed.Client(address)
     except (OSError, ValueError, TypeError) as error:
-        raise EcoauditError(f"cannot reach the Dask scheduler: {error}", where=address) from error
-    return executor
+        raise EcoauditError(
+            f"cannot reach the Dask scheduler ({' '.join(str(error).split())})",
+            where=address,
+            fix="give its address as `dask scheduler` prints it, e.g. tcp://10.0.0.1:8786",
+        ) from error
+    return client.get_executor(), client.close

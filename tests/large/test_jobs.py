@@ -54,11 +54,24 @@ def test_a_cluster_runs_what_a_pool_runs(folder: Path, monkeypatch: pytest.Monke
         def get_executor(self) -> Executor:
             return ThreadPoolExecutor(2)
 
+        def close(self) -> None:
+            asked.append("closed")
+
     module: Any = types.ModuleType("distributed")
     module.Client = Client
     monkeypatch.setitem(sys.modules, "distributed", module)
     assert audit(folder, Jobs(dask="tcp://scheduler:8786")) == audit(folder, Jobs())
-    assert asked == ["tcp://scheduler:8786"]
+    assert asked == ["tcp://scheduler:8786", "closed"]
+
+
+def test_a_scheduler_that_does_not_answer_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def client(address: str) -> None:
+        raise OSError(f"Timed out trying to connect to {address}\n after 30 s")
+
+    monkeypatch.setitem(sys.modules, "distributed", types.SimpleNamespace(Client=client))
+    with pytest.raises(EcoauditError) as caught:
+        audit(folder, Jobs(dask="tcp://nowhere:1"))
+    assert caught.value.line().startswith("tcp://nowhere:1: cannot reach the Dask scheduler (Timed out")
 
 
 def test_without_dask_the_error_names_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
