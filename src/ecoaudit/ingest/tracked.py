@@ -25,15 +25,16 @@ def check_one_run(telemetry: Sequence[Telemetry], training: Sequence[TrainingLog
     """Raise `EcoauditError` where the tracker's runs are several that do not belong together.
 
     Runs at the same time are ranks of one job; a run whose steps begin in the middle goes on with an earlier one. A
-    run that begins anew after another has ended is one of its own.
+    run that begins anew after another has ended is one of its own. Exports without an identity are told by the folder.
     """
     runs: dict[str, _Run] = {}
     records: list[Telemetry | TrainingLog] = [*training, *telemetry]
     for record in records:
         span = _span(record)
-        if record.run_id is None or span is None or not record.source.format.startswith(("wandb", "mlflow")):
+        if span is None or not record.source.format.startswith(("wandb", "mlflow")):
             continue
-        run = runs.setdefault(record.run_id, _Run(Path(record.source.path).parent, *span))
+        folder = Path(record.source.path).parent
+        run = runs.setdefault(record.run_id or str(folder), _Run(folder, *span))
         run.cover(*span)
         run.continues |= isinstance(record, TrainingLog) and _continues(record)
     ordered = sorted(runs.values(), key=lambda run: run.start_s)
