@@ -227,7 +227,7 @@ def _audit(
     from ecoaudit.progress import TerminalProgress
 
     base_audit = pipeline.read_audit(base) if base else None
-    with Jobs(jobs or available_cpus(), dask, TerminalProgress()) as shared:
+    with TerminalProgress() as progress, Jobs(jobs or available_cpus(), dask, progress) as shared:
         found = pipeline.audit_inputs(inputs, config, jobs=shared)
     verdict = judge(
         found,
