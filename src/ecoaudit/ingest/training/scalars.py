@@ -65,7 +65,9 @@ def training_log(
     names = {key for _, _, scalars in rows for key in scalars}
     loss = _best(names, _LOSS)
     step_name = min((n for n in names if _STEP.match(n) and _rises(rows, n, whole=True)), key=len, default=None)
-    tokens, samples = (_best((n for n in names if _rises(rows, n)), pattern) for pattern in (_TOKENS, _SAMPLES))
+    tokens, samples = (
+        _best((n for n in names if pattern.search(n) and _rises(rows, n)), pattern) for pattern in (_TOKENS, _SAMPLES)
+    )
     steps, phases = Steps(), Phases()
     totals: dict[str, float] = {}
     seconds = [t for _, t, _ in rows if not math.isnan(t)]
