@@ -146,6 +146,17 @@ def test_seconds_since_the_start_give_energy_but_no_place_in_time(write: Write) 
     assert telemetry.util_percent is not None
 
 
+def test_the_epochs_of_a_training_are_no_times(write: Write) -> None:
+    with pytest.raises(EcoauditError, match="no row that can be read"):
+        ingest.read([write("a.csv", "epoch,gpu_util,loss_value\n1,90,2.5\n2,91,2.4\n")])
+
+
+def test_a_clock_wins_over_seconds_since_the_start(write: Write) -> None:
+    text = "elapsed_s,gpu,power_w,timestamp\n0.0,0,100,1764000000\n1.0,0,101,1764000001\n"
+    telemetry = one(write("a.csv", text))
+    assert telemetry.clock == "utc" and telemetry.time_s[0] == 1764000000
+
+
 def test_elapsed_milliseconds(write: Write) -> None:
     telemetry = one(write("a.csv", "time_ms,gpu,power_draw_w\n0,0,100\n500,0,101\n1000,0,102\n"))
     assert telemetry.time_s.tolist() == [0.0, 0.5, 1.0]

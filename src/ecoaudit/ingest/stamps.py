@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
@@ -12,29 +12,48 @@ from ecoaudit.ingest import values
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import Clock, FloatArray
 
+_NAMES = (
+    *("timestamp", "timestamp_utc", "time_utc", "timestamp_iso", "datetime", "date_time"),
+    *("last_changed", "local_time", "wall_time", "wallclock", "unix_timestamp", "unix_time"),
+    *("epoch_s", "epoch_ms", "timestamp_ms", "timestamp_s", "ts", "date"),
+    *("time", "system_time", "time_s", "t_s", "time_sec", "time_seconds"),
+    *("time_ms", "elapsed", "elapsed_s", "elapsed_sec", "elapsed_seconds", "elapsed_time"),
+    *("time_elapsed", "relative_time", "elapsed_ms", "seconds", "t", "epoch"),
+)
+"""Names of time columns; where a table has several, the first of these is read."""
 _DAY_S = 86400.0
 _HOUR_S = 3600.0
 _OF_DAY = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})(?:[.,:](\d{1,9}))?(?:\s*([AP])\.?M\.?)?", re.IGNORECASE)
+
+
+def time_columns(words: Sequence[str]) -> tuple[int, ...]:
+    """Return where a header, given in lower case with `_` for all else, has the time: one place, or date and time."""
+    first = next((words.index(name) for name in _NAMES if name in words), None)
+    if first is None:
+        return ()
+    return (first, words.index("time")) if words[first] == "date" and "time" in words else (first,)
 
 
 @dataclass
 class Stamps:
     """Reads the cells of one time column and keeps what kind of clock it is: the first good cell decides.
 
-    `scale` is seconds per unit of elapsed times; `day_first` reads 03/11/2026 as in `values.parse_time`.
+    `scale` is seconds per unit of elapsed times, `dated` bars them: the epochs of a training are no seconds.
+    `day_first` reads 03/11/2026 as in `values.parse_time`.
     """
 
     day_first: bool | None = None
     scale: float = 1.0
+    dated: bool = False
     kind: str | None = None
     naive: bool = False
     _day: float = 0.0
     _last: float = -math.inf
 
     @classmethod
-    def of(cls, texts: Iterable[str], scale: float = 1.0) -> "Stamps":
+    def of(cls, texts: Iterable[str], scale: float = 1.0, *, dated: bool = False) -> "Stamps":
         """Return a reader for dates in the order that `texts`, the first lines of the table, show."""
-        return cls(day_first=values.day_first(texts), scale=scale)
+        return cls(day_first=values.day_first(texts), scale=scale, dated=dated)
 
     def read(self, text: str) -> float:
         """Return seconds: Unix time, naive time as if UTC, or time since an unknown start. `ValueError` for no time."""
@@ -56,7 +75,7 @@ class Stamps:
             seconds, naive = values.parse_time(text, day_first=self.day_first)
         except ValueError:
             elapsed = _elapsed(text)
-            if elapsed is None:
+            if elapsed is None or self.dated:
                 raise
             return "elapsed", elapsed * self.scale, False
         return "date", seconds, naive

@@ -1,19 +1,15 @@
 """Which columns of a table are watts, and whose: GPUs, a node, several nodes, or parts that add up to one."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ecoaudit.ingest import tables, values
+from ecoaudit.ingest.stamps import Stamps, time_columns
 
 _UNIT = re.compile(r"\s*[\[(]\s*([^\])]*?)\s*[\])]\s*$")
 _SUFFIX = re.compile(r"_(w|kw|mw|uw|watts?|kilowatts?|milliwatts?)$")
 _UNITS = {"kilowatt": "kw", "kilowatts": "kw", "milliwatt": "mw", "milliwatts": "mw", "watt": "w", "watts": "w"}
-_TIME = (
-    *("timestamp", "datetime", "date_time", "last_changed", "unix_timestamp", "unix_time", "epoch", "epoch_s"),
-    *("epoch_ms", "timestamp_ms", "ts", "timestamp_s", "date", "time", "system_time", "time_s", "time_ms", "time_sec"),
-    *("elapsed", "elapsed_s", "elapsed_sec", "elapsed_seconds", "elapsed_time", "elapsed_ms", "seconds", "t"),
-)
 # Words of columns that are no reading of power, of those that are of a part of a node, of power, and of a node.
 _NO_READING = re.compile(
     r"(?:^|_)(?:limit|cap|capping|max|maximum|min|minimum|peak|set|requested|apparent|reactive|factor|tdp|budget|"
@@ -57,6 +53,10 @@ class Layout:
     def width(self) -> int:
         return len(self.names)
 
+    def stamps(self, texts: Iterable[str]) -> Stamps:
+        """Return the reader of the time column, given the first lines of the table."""
+        return Stamps.of(texts, self.scale, dated=self.names[self.time[0]].lower() == "epoch")
+
     def stamp(self, cells: Sequence[str]) -> str:
         """Return the text of a row's time."""
         return " ".join(cells[i] for i in self.time)
@@ -79,7 +79,7 @@ def layout_of(header: str, *, about_gpus: bool = False) -> Layout | None:
     names = tuple(c.strip().strip('"').strip() for c in header.lstrip("#").split(delimiter))
     units = {i: m[1].strip() for i, n in enumerate(names) if (m := _UNIT.search(n))}
     words = [re.sub(r"[^a-z0-9]+", "_", _UNIT.sub("", n).lower()).strip("_") for n in names]
-    time = _time(words)
+    time = time_columns(words)
     if len(names) < 2 or not time:
         return None
     scale = 1e-3 if words[time[0]].endswith("_ms") or units.get(time[0]) == "ms" else 1.0
@@ -95,13 +95,6 @@ def layout_of(header: str, *, about_gpus: bool = False) -> Layout | None:
     scales = {i: _UNITS.get(units[i].lower(), units[i].lower()) for i in watts if i in units}
     found = Layout(delimiter, names, time, scales, scale)
     return _assigned(found, {i: _SUFFIX.sub("", words[i]) for i in watts}, about_gpus=about_gpus)
-
-
-def _time(words: Sequence[str]) -> tuple[int, ...]:
-    first = next((words.index(name) for name in _TIME if name in words), None)
-    if first is None:
-        return ()
-    return (first, words.index("time")) if words[first] == "date" and "time" in words else (first,)
 
 
 def _is_power(word: str, unit: str | None, *, analyser: bool) -> bool:

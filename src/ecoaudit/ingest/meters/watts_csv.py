@@ -38,7 +38,7 @@ def sniff(head: Head) -> str | None:
     layout, row = found
     cells = tables.cells_of(row, layout.delimiter)
     try:
-        Stamps.of([row], layout.scale).read(layout.stamp(cells))
+        layout.stamps([row]).read(layout.stamp(cells))
         columns = [*layout.gpus.values(), *(i for of_node in layout.nodes.values() for i in of_node)]
         if layout.entity is None and not columns:
             return "CSV with a time and columns of watts" if layout.problem else None
@@ -75,7 +75,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:
     if layout.problem:
         raise EcoauditError(layout.problem, where=file.path, fix=_FIX)
     account, readings = Account(), Readings()
-    stamps = Stamps.of(file.head.text.splitlines(), layout.scale)
+    stamps = layout.stamps(file.head.text.splitlines())
     node: dict[str, list[tuple[float, float]]] = {}
     inside = False
     for number, cells, text in tables.rows(file.lines(), layout.delimiter):

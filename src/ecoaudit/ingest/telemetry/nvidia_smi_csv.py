@@ -43,7 +43,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
     account = Account()
     layout = by_cells(file.head.text)
     delimiter = layout.delimiter if layout else _delimiter(file.head)
-    stamps = Stamps.of(file.head.text.splitlines())
+    stamps = layout.stamps(file.head.text.splitlines()) if layout else Stamps()
     readings = Readings()
     header_text = ""
     for number, cells, text in tables.rows(((n, clean(t)) for n, t in file.lines()), delimiter):
@@ -54,7 +54,9 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
         if again is not None and "time" in again.columns:
             if layout is not None and text.strip() != header_text:
                 account.warn(f"line {number}: the columns change in the middle of the file")
-            layout, header_text, stamps.scale = again, text.strip(), again.time_scale
+            if layout is None:
+                stamps = again.stamps(file.head.text.splitlines())
+            layout, header_text = again, text.strip()
             continue
         if layout is None:
             account.bad(number, text, "before the header" if again is None else "columns without a time")

@@ -2,23 +2,19 @@
 
 import math
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Literal
 
 from ecoaudit.ingest import tables, values
 from ecoaudit.ingest.records import GpuInfo
+from ecoaudit.ingest.stamps import Stamps, time_columns
 
 # Names as nvidia-smi and scripts print them; case, units and what is no letter or digit do not count.
 _NAMES: dict[str, frozenset[str]] = {
     field: frozenset(names.split())
     for field, names in {
-        "time": "timestamp time datetime date_time date ts epoch unix_time unix_timestamp timestamp_utc time_utc "
-        "timestamp_iso local_time wall_time wallclock timestamp_s time_s t_s time_sec time_seconds seconds elapsed "
-        "elapsed_s elapsed_sec elapsed_seconds elapsed_time time_elapsed relative_time epoch_s timestamp_ms time_ms "
-        "elapsed_ms epoch_ms",
-        "clock": "time",
         "uuid": "uuid gpu_uuid",
         "index": "index gpu_index gpu_idx gpu gpu_id id count_index device device_id",
         "bus": "pci_bus_id gpu_bus_id pci_bus gpu_bus",
@@ -47,7 +43,7 @@ POWER_COLUMNS: tuple[tuple[str, PowerField], ...] = (
 @dataclass(frozen=True)
 class Layout:
     """Which column holds what; `units` is the unit in the header of a column, `native` whether the names are
-    nvidia-smi's own, `board` whether a power column can only be a board's."""
+    nvidia-smi's own, `board` whether a power column can only be a board's, `dated` whether times must be Unix times."""
 
     columns: dict[str, int]
     units: dict[str, str]
@@ -55,6 +51,7 @@ class Layout:
     delimiter: str
     native: bool = False
     board: bool = False
+    dated: bool = False
 
     @property
     def readings(self) -> tuple[str, ...]:
@@ -67,10 +64,9 @@ class Layout:
         beside = {"util", "limit", "memory", "name", "uuid", "index"} & set(self.columns)
         return self.native or self.board or bool(beside and self.readings)
 
-    @property
-    def time_scale(self) -> float:
-        """Seconds per unit of the time column, where it counts from some start."""
-        return 1e-3 if self.units.get("time") == "ms" else 1.0
+    def stamps(self, texts: Iterable[str]) -> Stamps:
+        """Return the reader of the time column, given the first lines of the table."""
+        return Stamps.of(texts, 1e-3 if self.units.get("time") == "ms" else 1.0, dated=self.dated)
 
     def get(self, cells: list[str], name: str) -> str | None:
         position = self.columns.get(name)
@@ -143,6 +139,7 @@ def by_header(text: str) -> Layout | None:
     cells = [c.strip().strip('"').strip() for c in text.split(delimiter)]
     columns: dict[str, int] = {}
     units: dict[str, str] = {}
+    fulls: list[str] = []
     words: list[str] = []
     board = False
     for position, cell in enumerate(cells):
@@ -150,25 +147,26 @@ def by_header(text: str) -> Layout | None:
         full = re.sub(r"[^a-z0-9]+", "_", _HEADER_UNIT.sub("", cell).lower()).strip("_")
         suffix = _SUFFIX.search(full)
         bare = _SUFFIX.sub("", full)
+        fulls.append(full)
         words.append(bare)
         for field, spellings in _NAMES.items():
             if field in columns or not (full in spellings or bare in spellings):
                 continue
-            if field == "clock" and columns.get("time") in (None, position):
-                continue
             columns[field] = position
             units[field] = unit[1].lower() if unit else suffix[1] if suffix else ""
             board |= field in ("power", "chip") and _BOARD.search(bare) is not None
-            if field == "time" and full.endswith("_ms"):
-                units[field] = "ms"
-    if "clock" in columns and cells[columns["time"]].lower() != "date":
-        del columns["clock"]
+    time = time_columns(fulls)
+    if time:
+        columns |= dict(zip(("time", "clock"), time, strict=False))
+        unit = _HEADER_UNIT.search(cells[time[0]])
+        units["time"] = "ms" if fulls[time[0]].endswith("_ms") or (unit and unit[1] == "ms") else ""
     if not {*(name for name, _ in POWER_COLUMNS), "util"} & set(columns):
         return None
     if any(words.count(words[columns[name]]) > 1 for name, _ in POWER_COLUMNS if name in columns):
         return None  # a column a GPU under one name: a wide table
     native = any(re.match(r"(power\.draw|utilization\.gpu)", c, re.IGNORECASE) for c in cells)
-    return Layout(columns, units, len(cells), delimiter, native=native, board=board)
+    dated = bool(time) and fulls[time[0]] == "epoch"
+    return Layout(columns, units, len(cells), delimiter, native=native, board=board, dated=dated)
 
 
 def by_cells(text: str) -> Layout | None:
