@@ -257,7 +257,8 @@ class Gap(_Record, frozen=True, kw_only=True):
 
 
 class Quality(_Record, frozen=True, kw_only=True):
-    """`coverage` is the share of GPU-time (or node-time) with readings; an unfit meter log must not calibrate.
+    """`coverage` is the share of GPU-time (or node-time) with readings, single missed ones counted as missing; an unfit
+    meter log must not calibrate.
 
     `unknown` gives the reason of a figure that is null, by its key in this audit (`energy.levels.L3`, `cost.total`).
     """

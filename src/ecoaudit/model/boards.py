@@ -158,7 +158,8 @@ def board_energy(
     )
     part = most(readings)
     how += ", times the job's share of divided GPUs" if part > 1.0 else ""
-    return BoardEnergy(tuple(models), filled_share, 1.0 - filled_share - bridged / time, how, part)
+    missed = sum(float(r.energy.read_s.sum()) * r.energy.missed_share for r in readings)
+    return BoardEnergy(tuple(models), filled_share, 1.0 - filled_share - (bridged + missed) / time, how, part)
 
 
 def filling_w(readings: Sequence[GpuReading]) -> list[float] | None:

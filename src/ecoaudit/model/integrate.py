@@ -14,6 +14,9 @@ from ecoaudit.model.intervals import BoolArray, split
 from ecoaudit.model.reduce import POWER_BINS, E, P, Partial, T, median_step_s, most_counted_j, regular_sums
 
 GAP_FACTOR = 3.0
+MISSED_FACTOR = 1.5
+"""An interval longer than this many times the median lacks a reading, even where it is no gap yet: its energy is
+bridged like any other's, but the time beyond one interval was not covered by a reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class DeviceEnergy:
     """Energy of one device by segment; arrays have shape (segments,).
 
     `read_j` is what counter and power say, `read_s` the time it covers; `filled_s` is time nothing was read.
+    `missed_share` is the part of the time read that lies in intervals which lack a reading, beyond one interval each.
     `compared_percent` is (trapezoid - counter) / counter where both exist. `power_seconds` is the power histogram of
     the focus window (`reduce.POWER_BIN_W`).
     """
@@ -49,6 +53,7 @@ class DeviceEnergy:
     power_seconds: FloatArray
     power_min_w: float
     power_max_w: float
+    missed_share: float = 0.0
 
     def mean_power_w(self) -> float | None:
         """Return the mean power in W of the time that was read, None if there was none."""
@@ -131,7 +136,16 @@ def integrate(
         power_seconds=partial.power_seconds + sums["power_seconds"],
         power_min_w=partial.power_min_w,
         power_max_w=partial.power_max_w,
+        missed_share=_missed_share(partial, step, threshold) if step else 0.0,
     )
+
+
+def _missed_share(partial: Partial, step_s: float, threshold_s: float) -> float:
+    steps = partial.step_s * partial.step_count
+    late = (partial.step_s > MISSED_FACTOR * step_s) & (partial.step_s <= threshold_s)
+    regular = float(steps[partial.step_s <= threshold_s].sum())
+    beyond = float(((partial.step_s - step_s) * partial.step_count)[late].sum())
+    return beyond / regular if regular > 0 else 0.0
 
 
 def unread(edges: FloatArray) -> DeviceEnergy:
