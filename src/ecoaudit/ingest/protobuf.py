@@ -11,21 +11,29 @@ def fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:
 
     Raises `ValueError` or `IndexError` where the message is cut or is none.
     """
-    position = 0
-    while position < len(data):
-        key, position = _varint(data, position)
+    position, end = 0, len(data)
+    while position < end:
+        key = data[position]
+        if key < 0x80:  # one byte is nearly always enough
+            position += 1
+        else:
+            key, position = _varint(data, position)
         number, wire = key >> 3, key & 7
         if wire == 0:
             value, position = _varint(data, position)
             yield number, value
             continue
         if wire == 2:
-            size, position = _varint(data, position)
+            size = data[position]
+            if size < 0x80:
+                position += 1
+            else:
+                size, position = _varint(data, position)
         elif wire in (1, 5):
             size = 8 if wire == 1 else 4
         else:
             raise ValueError(f"wire type {wire}")
-        if position + size > len(data):
+        if position + size > end:
             raise ValueError("field beyond the end")
         yield number, data[position : position + size]
         position += size

@@ -168,7 +168,7 @@ def _configure(data: bytes, run: _Run) -> None:
 def _items(items: Iterable[bytes], *, nested: bool = False) -> Iterable[tuple[str, Any]]:
     """Yield `(name, value)` of items: key 1 or nested_key 2, then value_json 16 or one of the typed fields 3 to 8.
 
-    Objects and lists are decoded only for `nested`: in rows they are media and histograms.
+    Values are decoded whole for `nested`; of rows, where objects are media and histograms, only numbers are told.
     """
     for item in items:
         names: list[str] = []
@@ -176,14 +176,22 @@ def _items(items: Iterable[bytes], *, nested: bool = False) -> Iterable[tuple[st
         for number, part in fields(item):
             if isinstance(part, int):
                 value = zigzag(part) if number == 5 else bool(part) if number == 4 else value
+            elif number == 16:
+                value = json.loads(part) if nested else _number(part)
             elif number in (1, 2):
                 names.append(part.decode("utf-8", "replace"))
             elif number == 6:
                 value = struct.unpack("<d", part)[0]
-            elif number == 16 and (nested or part[:1] not in b"{["):
-                value = json.loads(part)
         if names:
-            yield ".".join(names), value
+            yield names[0] if len(names) == 1 else ".".join(names), value
+
+
+def _number(text: bytes) -> float | None:
+    """Return a JSON number, also one that W&B puts in quotes because JSON has no word for it; None for other values."""
+    try:
+        return float(text.strip(b'"') if text in (b'"NaN"', b'"Infinity"', b'"-Infinity"') else text)
+    except ValueError:
+        return None
 
 
 def _boards(environment: bytes) -> tuple[GpuInfo, ...]:
