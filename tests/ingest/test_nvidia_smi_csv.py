@@ -52,6 +52,26 @@ def test_gpus_without_an_index_are_told_apart_by_their_turn(write: Write) -> Non
     assert any("4 GPUs by their order" in w for w in telemetry.quality.warnings)
 
 
+def test_late_rows_and_a_stall_do_not_hide_how_many_gpus_take_turns(write: Write) -> None:
+    rows = []
+    for tick in range(200):
+        start = 1764000000 + 0.105 * tick + (30.0 if tick > 120 else 0.0)
+        late = 0.06 if tick % 40 == 7 else 0.0  # the middle row of a tick
+        for gpu in range(3):
+            if (tick, gpu) != (50, 2):
+                rows.append(f"{start + 0.005 * gpu + (late if gpu else 0.0):.3f},{100 * (gpu + 1)}.5 W,9 %")
+    telemetry = one(write("a.csv", "timestamp, power.draw [W], utilization.gpu [%]\n" + "\n".join(rows)))
+    assert telemetry.power_w.shape[1] == 3
+    assert np.nanmedian(telemetry.power_w, axis=0).tolist() == [100.5, 200.5, 300.5]
+
+
+def test_a_fast_log_of_one_gpu_with_stalls_is_one_gpu(write: Write) -> None:
+    steps = np.random.default_rng(1).choice([0.007, 0.016, 0.12], size=2000, p=[0.7, 0.27, 0.03])
+    rows = [f"{1764000000 + t:.3f},{50 + i % 9}.5 W,9 %" for i, t in enumerate(np.cumsum(steps))]
+    telemetry = one(write("a.csv", "timestamp, power.draw [W], utilization.gpu [%]\n" + "\n".join(rows)))
+    assert telemetry.power_w.shape == (2000, 1)
+
+
 def test_a_gpu_missing_from_a_tick_leaves_a_hole_not_a_shift(write: Write) -> None:
     rows = [f"{1.7e9 + t:.3f},{g},{100 + g}\n" for t in range(10) for g in range(3) if (t, g) != (4, 1)]
     telemetry = one(write("a.csv", "timestamp,index,power.draw\n" + "".join(rows)))

@@ -4,6 +4,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ecoaudit.ingest.records import FloatArray, GpuInfo
 
@@ -133,37 +134,36 @@ def _ticks(time: FloatArray, index: np.ndarray, gpus: int, limit: float) -> np.n
 def gpus_a_tick(time_s: Sequence[float]) -> int:
     """Return how many GPUs take turns in a log without an index: rows of a tick lie close, ticks far apart.
 
-    The smallest count for which at least 90 % of the rows at tick boundaries stand five times further from the row
-    before them than rows inside a tick do; 1 when there is no such pattern. Rows of a tick are at most 0.25 s apart:
-    rows of a second with a hole between them are no ticks.
+    The usual number of rows of a tick, where at least 90 % of the ticks have it; 1 when there is no such pattern. Rows
+    of a tick are at most 0.25 s apart, and ticks five times further: rows of a second with a hole are no ticks.
     """
     step = np.diff(np.array(time_s, dtype=np.float64))
-    if len(step) < 2:
+    edge = _between_ticks(step)
+    if not edge.any() or edge.all():
         return 1
-    order = np.sort(step)
-    for gpus in range(2, min(_MAX_GPUS, len(step)) + 1):
-        ticks = (len(step) + 1) // gpus
-        if ticks < 2:
-            return 1
-        wide = order[len(order) - (ticks - 1)]
-        narrow = order[len(order) - ticks]
-        if wide <= 0 or narrow * 5 > wide or narrow > _WITHIN_TICK_S:
-            continue
-        edges = np.flatnonzero(step >= wide)
-        if len(edges) and float(np.mean(np.diff(np.concatenate(([-1], edges))) == gpus)) >= 0.9:
-            return gpus
-    return 1
+    narrow, wide = float(np.median(step[~edge])), float(np.median(step[edge]))
+    sizes = np.diff(np.concatenate(([-1], np.flatnonzero(edge), [len(step)])))
+    gpus = int(np.median(sizes))
+    whole = sizes[:-1] if len(sizes) > 2 else sizes  # the last tick may be cut
+    regular = float(np.mean(whole == gpus)) >= 0.9
+    close = narrow <= _WITHIN_TICK_S and narrow * 5 <= wide
+    return gpus if regular and close and 1 < gpus <= _MAX_GPUS else 1
+
+
+def _between_ticks(step: FloatArray) -> NDArray[np.bool_]:
+    """Return which steps lead from one tick to the next: those near the widest of every hundred, holes left aside."""
+    if not len(step):
+        return np.zeros(0, dtype=np.bool_)
+    edge: NDArray[np.bool_] = step > max(float(np.percentile(step, 99)) / 3, 0.0)
+    return edge
 
 
 def turns(time_s: Sequence[float], gpus: int) -> list[int]:
     """Return the position of every row within its tick, for a log without an index written by `gpus` GPUs."""
     if gpus == 1:
         return [0] * len(time_s)
-    step = np.diff(np.array(time_s, dtype=np.float64))
-    ticks = (len(step) + 1) // gpus
-    wide = np.sort(step)[len(step) - (ticks - 1)]
     out, position = [0], 0
-    for gap in step.tolist():
-        position = 0 if gap >= wide or position + 1 >= gpus else position + 1
+    for edge in _between_ticks(np.diff(np.array(time_s, dtype=np.float64))).tolist():
+        position = 0 if edge or position + 1 >= gpus else position + 1
         out.append(position)
     return out
