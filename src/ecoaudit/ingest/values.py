@@ -14,6 +14,7 @@ from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest.records import FloatArray
 
 _MISSING = {"", "-", "--", "n/a", "na", "none", "null", "nan", "not supported", "unknown", "unknown error"}
+_LARGEST = 1e30  # beyond every FLOP, joule and nanosecond count; sums and means of smaller numbers stay finite
 _SCALE = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12, "p": 1e15}
 _NUMBER = re.compile(r"\s*([-+]?(?:\d[\d,_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*", re.DOTALL)
 
@@ -33,7 +34,7 @@ def split_unit(text: str) -> tuple[float, str]:
     if match is None:
         raise ValueError(f"not a number: {text.strip()[:40]!r}")
     value = float(match[1].replace(",", "").replace("_", ""))
-    return (value if math.isfinite(value) else _too_large(text)), match[2]
+    return (value if abs(value) < _LARGEST else _too_large(text)), match[2]
 
 
 def _too_large(text: str) -> float:
@@ -51,7 +52,7 @@ def number(text: str) -> float:
         value = float(text)
     except ValueError:
         return split_unit(text)[0]
-    return value if math.isfinite(value) or not any(c.isdigit() for c in text) else _too_large(text)
+    return value if abs(value) < _LARGEST or not any(c.isdigit() for c in text) else _too_large(text)
 
 
 def power_w(text: str, *, unit: str = "w") -> float:

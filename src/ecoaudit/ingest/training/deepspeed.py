@@ -103,7 +103,7 @@ def _step(text: str, time_s: float, steps: Steps, state: _State) -> bool | None:
     """Take a line; True for a new step, False for a copy or a step line of another kind, None for no step."""
     rank = rank_of(text)
     if match := _TIMER.search(text):
-        rate = float(match[4])
+        rate = values.number(match[4])
         if not steps.add(int(match[3]), time_s=time_s, rank=rank):
             return False
         micro, step = int(match[2]), int(match[3])
@@ -111,14 +111,16 @@ def _step(text: str, time_s: float, steps: Steps, state: _State) -> bool | None:
         state.rates.append(rate)
         return True
     if match := _PIPELINE.search(text):
-        state.rates.append(float(match[4]) if match[4] else math.nan)
-        return steps.add(int(match[1]), time_s=time_s, duration_s=float(match[3]), loss=float(match[2]), rank=rank)
+        state.rates.append(values.number(match[4]) if match[4] else math.nan)
+        return steps.add(
+            int(match[1]), time_s=time_s, duration_s=values.number(match[3]), loss=values.number(match[2]), rank=rank
+        )
     if match := _STEP.search(text):
         state.step_lines.append((int(match[1]), time_s))
         state.skipped = max(state.skipped, int(match[2]))
         return False
     if match := _OLD_TIMER.search(text):
-        state.rates.append(float(match[3]))
+        state.rates.append(values.number(match[3]))
         state.old.append((int(match[1]), values.step_number(match[2]), time_s))
         return False
     _notice(text, state)
@@ -132,12 +134,12 @@ def _notice(text: str, state: _State) -> None:
         state.overflows += 1
     elif match := _CHAT.search(text):
         state.facts.setdefault("params", f"{match[1]} B")
-        state.chat.append((float(match[2]), float(match[3])))
+        state.chat.append((values.number(match[2]), values.number(match[3])))
         if match[5]:
             state.facts.setdefault("chat_batch", match[5])
             state.facts.setdefault("length", match[6])
     elif match := _PHASES.search(text):
-        state.stages.append((float(match[1]), float(match[2]), float(match[3])))
+        state.stages.append((values.number(match[1]), values.number(match[2]), values.number(match[3])))
     elif match := _PROFILER.search(text):
         state.facts.setdefault(match[1], match[2])
     else:
@@ -173,7 +175,8 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
             ]
     if state.stages:
         total, generate, train = (sum(column) for column in zip(*state.stages, strict=True))
-        account.warn(f"of {total:.0f} s, generation took {generate / total:.0%} and training {train / total:.0%}")
+        if total > 0:
+            account.warn(f"of {total:.0f} s, generation took {generate / total:.0%} and training {train / total:.0%}")
     if state.facts.get("FLOPS per GPU"):
         account.warn("the flops profiler's rate is of one step and is not used for the run")
     clock = console.set_clock(steps, options)

@@ -115,7 +115,8 @@ def _number(value: Any) -> float:
             return values.number(value)
         except ValueError:
             return math.nan
-    return values.real(value)
+    found = values.real(value)
+    return found if abs(found) < 1e30 else math.nan
 
 
 def _step(value: Any) -> _Step | None:

@@ -150,4 +150,6 @@ def _devices(steps: Steps, weights: list[float], rates: list[float]) -> int | No
     work = zip(weights, steps.duration_s, rates, strict=True)
     shares = [w / (d * r) for w, d, r in work if d * r > 0 and not math.isnan(w)]
     found = float(np.median(shares)) if shares else 0.0
+    if not found < 1e9:
+        return None
     return round(found) if abs(found - round(found)) < 0.05 * found and round(found) >= 1 else None

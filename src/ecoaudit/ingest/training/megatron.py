@@ -329,4 +329,4 @@ def _mean(numbers: list[float]) -> float | None:
 def _rate(steps: Steps) -> float | None:
     """Return tokens a second over the logged iterations: tokens a step over the mean time of a step."""
     total, times = steps.total(steps.tokens), [d for d in steps.duration_s if not math.isnan(d)]
-    return total / steps.count() / float(np.mean(times)) if total and times else None
+    return total / steps.count() / float(np.mean(times)) if total and any(times) else None

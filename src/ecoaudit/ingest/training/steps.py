@@ -60,9 +60,9 @@ class Steps:
         self._rank = rank
         self.step.append(step)
         self.time_s.append(time_s)
-        self.duration_s.append(duration_s)
-        self.tokens.append(tokens)
-        self.samples.append(samples)
+        self.duration_s.append(duration_s if 0 <= duration_s < math.inf else math.nan)
+        self.tokens.append(tokens if math.isfinite(tokens) else math.nan)
+        self.samples.append(samples if math.isfinite(samples) else math.nan)
         self.loss.append(math.nan if loss is None else loss)
         self.nan_losses += loss is not None and math.isnan(loss)
         self.energy_j.append(energy_j)
@@ -96,7 +96,7 @@ class Steps:
 
     def total(self, running: list[float]) -> float | None:
         """Return what a running count gained over the log's steps; a resumed run's start is taken off."""
-        known = [(s, r) for s, r in zip(self.step, running, strict=True) if not math.isnan(r)]
+        known = [(s, r) for s, r in zip(self.step, running, strict=True) if math.isfinite(r)]
         if not known:
             return None
         if not self.resumed:
@@ -173,7 +173,7 @@ def _times(count: int) -> str:
 
 def _per_step(step: list[int], running: list[float], rework: int) -> float | None:
     """Return the tokens of `rework` steps at the run's mean tokens a step."""
-    known = [(s, r) for s, r in zip(step, running, strict=True) if not math.isnan(r)]
+    known = [(s, r) for s, r in zip(step, running, strict=True) if math.isfinite(r)]
     if not rework or not known:
         return None
     (s0, r0), (s1, r1) = min(known), max(known)
