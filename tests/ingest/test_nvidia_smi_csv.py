@@ -72,6 +72,13 @@ def test_a_fast_log_of_one_gpu_with_stalls_is_one_gpu(write: Write) -> None:
     assert telemetry.power_w.shape == (2000, 1)
 
 
+def test_one_gpu_logged_faster_than_its_clock_ticks_is_one_gpu(write: Write) -> None:
+    rows = [f"{1764000000 + int(0.503 * i)},{50 + i % 9}.5 W,9 %" for i in range(400)]  # two a second, now and then one
+    telemetry = one(write("a.csv", "timestamp, power.draw [W], utilization.gpu [%]\n" + "\n".join(rows)))
+    assert telemetry.power_w.shape == (400, 1)
+    assert telemetry.time_s[-1] - telemetry.time_s[0] == pytest.approx(0.503 * 399, abs=1.0)
+
+
 def test_a_gpu_missing_from_a_tick_leaves_a_hole_not_a_shift(write: Write) -> None:
     rows = [f"{1.7e9 + t:.3f},{g},{100 + g}\n" for t in range(10) for g in range(3) if (t, g) != (4, 1)]
     telemetry = one(write("a.csv", "timestamp,index,power.draw\n" + "".join(rows)))

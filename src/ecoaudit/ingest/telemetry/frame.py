@@ -135,7 +135,9 @@ def gpus_a_tick(time_s: Sequence[float]) -> int:
     """Return how many GPUs take turns in a log without an index: rows of a tick lie close, ticks far apart.
 
     The usual number of rows of a tick, where at least 90 % of the ticks have it; 1 when there is no such pattern. Rows
-    of a tick are at most 0.25 s apart, and ticks five times further: rows of a second with a hole are no ticks.
+    of a tick are at most 0.25 s apart, and ticks five times further: rows of a second with a hole are no ticks. Where
+    rows of a tick have one time, (nearly) all ticks must have the same number: one GPU that is logged faster than its
+    clock ticks drifts against the clock.
     """
     step = np.diff(np.array(time_s, dtype=np.float64))
     edge = _between_ticks(step)
@@ -145,7 +147,7 @@ def gpus_a_tick(time_s: Sequence[float]) -> int:
     sizes = np.diff(np.concatenate(([-1], np.flatnonzero(edge), [len(step)])))
     gpus = int(np.median(sizes))
     whole = sizes[:-1] if len(sizes) > 2 else sizes  # the last tick may be cut
-    regular = float(np.mean(whole == gpus)) >= 0.9
+    regular = float(np.mean(whole == gpus)) >= (0.9 if narrow > 0 else 0.995)
     close = narrow <= _WITHIN_TICK_S and narrow * 5 <= wide
     return gpus if regular and close and 1 < gpus <= _MAX_GPUS else 1
 
