@@ -47,6 +47,7 @@ EXPECTED: dict[str, tuple[int, int, int | None, int | None, float | None, float 
     "megatron/restart.log": (7, 0, 10, 50, None, 400, None),
     "megatron/seconds_ranks.log": (4, 0, 1, 4, 4 * 4194304, 8192, None),
     "megatron/stamped.log": (3, 0, 10, 30, 960 * 4096, 960, 16),
+    "mlflow_db/mlflow.db": (12, 0, 1, 6, None, None, 1),
     "mlflow/mlruns/1/abc/meta.yaml": (16, 1, 10, 40, 327680, None, 1),
     "mllog/result_0.txt": (11, 0, 10, 24, 192 * 8192, 192, None),
     "mlperf_power/node_0.txt": (11, 1, None, None, None, None, None),

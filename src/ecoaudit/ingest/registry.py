@@ -50,6 +50,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("training.dllogger", (b'"elapsedtime"',), console=True),
     Entry("training.tensorboard", (b"brain.Event:",)),
     Entry("training.mlflow", (b"lifecycle_stage:",), folder=True),
+    Entry("training.mlflow_db", (b"SQLite format 3",)),
     Entry("training.wandb_run", (b":W&B",), folder=True),
     Entry("training.wandb", (b"_timestamp", b".powerWatts")),
     Entry("training.hf_state", (b'"log_history"',)),

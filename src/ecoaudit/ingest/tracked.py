@@ -44,7 +44,7 @@ def check_one_run(telemetry: Sequence[Telemetry], training: Sequence[TrainingLog
             raise EcoauditError(
                 f"{len(runs)} runs of the tracker are among the inputs, one after the other",
                 where=str(run.folder),
-                fix="audit the folder of one run at a time",
+                fix="audit one run at a time: its folder, or its export from a database",
             )
         end_s = max(end_s, run.end_s)
 

@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,38 +57,54 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 -
         raise EcoauditError("meta.yaml must hold a mapping", where=file.path)
     if meta.get("lifecycle_stage") == _DELETED:
         raise EcoauditError("this MLflow run is deleted", where=file.path, fix="restore it or leave it out")
+    folder = Path(file.path).parent / "metrics"
+    return records_of(
+        file, FORMAT.format, account, meta, _metrics(folder, account), _parameters(folder.with_name("params"))
+    )
+
+
+def records_of(
+    file: LogFile,
+    name: str,
+    account: Account,
+    meta: Mapping[str, Any],
+    metrics: Iterable[tuple[str, float, float, int]],
+    parameters: Mapping[str, str],
+) -> list[Record]:
+    """Return one run's training log and telemetry; `meta` is as in meta.yaml, a metric (name, Unix s, value, step)."""
     rows: dict[tuple[int, float], dict[str, float]] = {}
     nodes: dict[str, dict[tuple[float, int], dict[str, float]]] = {}
-    folder = Path(file.path).parent / "metrics"
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else ():
-        name = path.relative_to(folder).as_posix()
-        system = _SYSTEM.fullmatch(name)
-        for time_s, value, step in _metric(path, account):
-            if system:
-                readings = nodes.setdefault(system[1] or "", {})
-                readings.setdefault((time_s, int(system[2])), {})[system[3]] = value
-            elif not name.startswith("system/"):
-                rows.setdefault((step, time_s), {})[name] = value
-    out: list[Record] = []
+    for metric, time_s, value, step in metrics:
+        if system := _SYSTEM.fullmatch(metric):
+            readings = nodes.setdefault(system[1] or "", {})
+            readings.setdefault((time_s, int(system[2])), {})[system[3]] = value
+        elif not metric.startswith("system/"):
+            rows.setdefault((step, time_s), {})[metric] = value
     start, end = (_seconds(meta.get(k)) for k in ("start_time", "end_time"))
     series: list[Row] = [(step, time_s, scalars) for (step, time_s), scalars in sorted(rows.items(), key=_by_time)]
     run_id = str(meta.get("run_id") or meta.get("run_uuid") or "") or None
     known: dict[str, Any] = {"runtime_s": end - start if start and end else None}
-    known |= {name: t for name, t in (("job_start_s", start), ("job_end_s", end)) if t}
+    known |= {key: t for key, t in (("job_start_s", start), ("job_end_s", end)) if t}
     log = training_log(
         file,
-        FORMAT.format,
+        name,
         "MLflow",
         account,
         joined(series),
         **known,
         status=_STATUS.get(meta.get("status", "")),
         run_id=run_id,
-        **facts(_parameters(folder.with_name("params"))),
+        **facts(parameters),
     )
-    out.append(log)
-    out += [_telemetry(file, account, readings, node) for node, readings in nodes.items()]
-    return out
+    found = (_telemetry(file, name, account, readings, node) for node, readings in nodes.items())
+    return [log, *(replace(one, run_id=run_id) for one in found)]
+
+
+def _metrics(folder: Path, account: Account) -> Iterator[tuple[str, float, float, int]]:
+    """Yield the rows of a run's metric files, whose names are the metrics'."""
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else ():
+        for time_s, value, step in _metric(path, account):
+            yield path.relative_to(folder).as_posix(), time_s, value, step
 
 
 def _parameters(folder: Path) -> dict[str, str]:
@@ -128,7 +146,7 @@ def _seconds(value: object) -> float | None:
 
 
 def _telemetry(
-    file: LogFile, account: Account, found: dict[tuple[float, int], dict[str, float]], node: str
+    file: LogFile, name: str, account: Account, found: dict[tuple[float, int], dict[str, float]], node: str
 ) -> Telemetry:
     readings = Readings()
     for (time_s, gpu), values in sorted(found.items()):
@@ -140,7 +158,7 @@ def _telemetry(
     indices = [int(str(key)) for key in table.keys]
     warn_of_idle(indices, table.util_percent, account)
     return Telemetry(
-        source=Source(file.path, FORMAT.format),
+        source=Source(file.path, name),
         host=node or None,
         gpus=tuple(GpuInfo(index=index) for index in indices),
         time_s=table.time_s,
