@@ -36,6 +36,8 @@ def meter(found: RunLogs) -> MeterLog:
         ("Active Power [kW],Apparent Power [kVA],Power Factor", ("0.5,0.6,0.9", "0.51,0.6,0.9"), [500.0, 510.0]),
         ("power_mw", ("500000", "510000"), [500.0, 510.0]),
         ("apower,voltage,current", ("500,230,2.1", "510,230,2.2"), [500.0, 510.0]),
+        ("ActivePower,ApparentPower,Factor", ("500,600,0.8", "510,600,0.8"), [500.0, 510.0]),
+        ("voltage_mv,current_ma,power_mw,total_wh", ("230000,2,500000,1", "230000,2,510000,1"), [500.0, 510.0]),
         ("U-1,I-1,P-1,S-1", ("230,2.1,500,510", "230,2.1,510,520"), [500.0, 510.0]),
         ("current,voltage,power,charge,energy", ("2,250,500,0,0", "2,255,510,0,0"), [500.0, 510.0]),
         ("Power min (W),Power avg (W),Power max (W)", ("400,500,600", "410,510,610"), [500.0, 510.0]),

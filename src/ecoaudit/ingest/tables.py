@@ -1,6 +1,7 @@
 """Rows of delimited text as tools really write them: quoted line ends, torn rows, other delimiters."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 
 _JOIN_LIMIT = 8
@@ -45,6 +46,11 @@ def _split(text: str, delimiter: str) -> list[str]:
 def delimiter_of(header: str) -> str:
     """Return the delimiter of a header line: the most frequent of tab, semicolon and comma."""
     return max(",;\t", key=header.count)
+
+
+def word_of(name: str) -> str:
+    """Return a column's name in lower case with `_` for all else: `power.draw` and `PowerDraw` are `power_draw`."""
+    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()).strip("_")
 
 
 def decimal(text: str, delimiter: str) -> str:

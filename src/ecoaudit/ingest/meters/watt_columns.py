@@ -78,7 +78,7 @@ def layout_of(header: str, *, about_gpus: bool = False) -> Layout | None:
     delimiter = tables.delimiter_of(header)
     names = tuple(c.strip().strip('"').strip() for c in header.lstrip("#").split(delimiter))
     units = {i: m[1].strip() for i, n in enumerate(names) if (m := _UNIT.search(n))}
-    words = [re.sub(r"[^a-z0-9]+", "_", _UNIT.sub("", n).lower()).strip("_") for n in names]
+    words = [tables.word_of(_UNIT.sub("", n)) for n in names]
     time = time_columns(words)
     if len(names) < 2 or not time:
         return None

@@ -144,7 +144,7 @@ def by_header(text: str) -> Layout | None:
     board = False
     for position, cell in enumerate(cells):
         unit = _HEADER_UNIT.search(cell)
-        full = re.sub(r"[^a-z0-9]+", "_", _HEADER_UNIT.sub("", cell).lower()).strip("_")
+        full = tables.word_of(_HEADER_UNIT.sub("", cell))
         suffix = _SUFFIX.search(full)
         bare = _SUFFIX.sub("", full)
         fulls.append(full)
