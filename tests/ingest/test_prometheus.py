@@ -62,6 +62,16 @@ def test_power_and_utilisation_apart_without_hosts_join_by_uuid(write: Write) ->
     assert one.power_w[:, 0].tolist() == [500.0, 501.0]
 
 
+def test_queries_that_name_a_node_differently_are_of_one_node(write: Write) -> None:
+    labels = {"Hostname": "", "instance": "10.0.0.1:9400"}
+    energy = series("DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", 0, [0, 7500000], **labels)
+    (one,) = read(write("p.json", answer(power(0, 500, 501))), write("e.json", answer(energy)))
+    assert one.host == "n01" and one.energy_j is not None
+    later = series("DCGM_FI_DEV_POWER_USAGE", 0, [502, 503], START + 60, **labels)
+    found = read(write("p.json", answer(power(0, 500, 501))), write("q.json", answer(later)))
+    assert [t.host for t in found] == ["n01", "n01"]
+
+
 def test_the_same_metric_twice_is_not_joined(write: Write) -> None:
     found = read(write("a.json", answer(power(0, 500, 501))), write("b.json", answer(power(0, 510, 511))))
     assert len(found) == 2  # overlapping recordings of one node, which the model counts once

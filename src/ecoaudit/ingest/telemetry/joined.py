@@ -14,9 +14,14 @@ _APART = "prometheus"
 
 
 def joined(found: Iterable[Telemetry]) -> list[Telemetry]:
-    """Return telemetry with files that hold different metrics of the same GPUs at the same time made one."""
+    """Return telemetry with files that hold different metrics of the same GPUs at the same time made one.
+
+    A GPU that its UUID tells is of the node that was first named: queries name it by host, instance or pod.
+    """
     out: list[Telemetry] = []
-    for one in found:
+    homes: dict[str, str] = {}
+    for each in found:
+        one = _at_home(each, homes)
         for position, other in enumerate(out):
             if _parts_of_one(other, one):
                 out[position] = _join(other, one)
@@ -24,6 +29,16 @@ def joined(found: Iterable[Telemetry]) -> list[Telemetry]:
         else:
             out.append(one)
     return out
+
+
+def _at_home(one: Telemetry, homes: dict[str, str]) -> Telemetry:
+    if one.source.format != _APART:
+        return one
+    uuids = [gpu.uuid for gpu in one.gpus if gpu.uuid]
+    home = next((homes[uuid] for uuid in uuids if uuid in homes), one.host)
+    if home is not None:
+        homes.update(dict.fromkeys(uuids, home))
+    return replace(one, host=home)
 
 
 def _parts_of_one(a: Telemetry, b: Telemetry) -> bool:
