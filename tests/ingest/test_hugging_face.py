@@ -212,3 +212,10 @@ def test_llama_factory_rows_behind_a_prefix_or_in_an_issue(write: Write, wrap: s
 def test_a_script_with_a_dict_of_that_name_is_no_log(write: Write, line: str) -> None:
     with pytest.raises(EcoauditError, match="not a log"):
         ingest.inspect(write("train.py", f"import keras\n{line}\nmodel.compile(**compile_config)\n"))
+
+
+def test_a_collapsed_run_repeats_its_rows_but_not_its_steps(write: Write) -> None:
+    row = "{'loss': 0.0, 'grad_norm': nan, 'learning_rate': 1e-05, 'epoch': 0.4}\n"
+    text = "".join(f" 50%|#####     | {step}/400 [00:10<00:10,  2.00s/it]\n" + row * 2 for step in (160, 161, 162))
+    log = read(write("run.log", text))
+    assert (log.quality.records, log.first_step, log.last_step) == (3, 160, 162)

@@ -181,11 +181,13 @@ def _rows(text: str, number: int, run: _Run, account: Account) -> None:
             run.copies += bool(run.summary)
             run.summary = run.summary or row
         elif "loss" in row:
-            if run.rows and repr(run.rows[-1][2]) == repr(row):  # NaN equals itself here
+            done = run.bar[0] if run.bar else None
+            # NaN equals itself in text; a collapsed run repeats its rows, but its bar goes on.
+            if run.rows and run.rows[-1][0] == done and repr(run.rows[-1][2]) == repr(row):
                 run.copies += 1
                 continue
             account.records += 1
-            run.rows.append((run.bar[0] if run.bar else None, time_s, row))
+            run.rows.append((done, time_s, row))
 
 
 def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> TrainingLog:
