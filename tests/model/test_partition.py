@@ -61,7 +61,8 @@ def test_a_divided_board_of_unknown_share_counts_as_a_whole_and_is_warned_of() -
 
 
 def test_whole_boards_beside_it_are_not_shared() -> None:
-    both = [replace(board(PART), host="n1"), replace(board(1.0, mig=False), host="n2")]
+    beside = telemetry([constant(700.0)], TIMES, host="n2", node_gpu_count=8)
+    both = [board(PART), replace(beside, gpus=tuple(replace(gpu, mig=False, share=1.0) for gpu in beside.gpus))]
     found = audit(telemetry=both).energy.levels.L2
     assert found and found.gpu
     assert found.gpu.value == pytest.approx(0.7 * (1 + PART))

@@ -8,6 +8,7 @@ from itertools import islice
 import numpy as np
 
 from ecoaudit.ingest.records import Event, FloatArray, GpuInfo, Telemetry
+from ecoaudit.model.identity import board_ids, nodes_of
 from ecoaudit.model.integrate import DeviceEnergy, integrate, unread
 from ecoaudit.model.meter_sums import MeterSums, add_meter, reduce_meter, sifted
 from ecoaudit.model.notes import Notes
@@ -77,45 +78,13 @@ class NodeReading:
 
 
 def streams(telemetry: Sequence[Telemetry], notes: Notes) -> tuple[Stream, ...]:
-    """Group files by node, sort them by time and drop what two files of one node both hold.
-
-    Files without a host name belong to the node whose boards' UUIDs they share; without UUIDs they are one node if they
-    hold the same GPUs at different times, else several.
-    """
-    groups: dict[tuple[str, int], list[Telemetry]] = {}
-    anonymous = 0
-    hosts = {uuid: f.host for f in telemetry if f.host is not None for uuid in _uuids(f)}
-    for file in sorted((f for f in telemetry if f.time_s.size), key=lambda f: float(f.time_s[0])):
-        named = next((hosts[uuid] for uuid in _uuids(file) if uuid in hosts), None)
-        if file.host is None and named is not None:
-            groups.setdefault((named, 0), []).append(file)
-            continue
-        if file.host is not None:
-            groups.setdefault((file.host, 0), []).append(file)
-            continue
-        for key, files in groups.items():
-            after = _ids(files[-1]) == _ids(file) and float(files[-1].time_s[-1]) <= float(file.time_s[0])
-            if key[0] == "" and (after or _uuids(files[-1]) & _uuids(file)):
-                files.append(file)
-                break
-        else:
-            anonymous += 1
-            groups["", anonymous] = [file]
-    if anonymous > 1:
-        notes.warn(f"{anonymous} telemetry files without a host name are counted as {anonymous} nodes")
+    """Group files by node (`identity.nodes_of`), sort them by time and drop what two files of one node both hold."""
     found = []
-    for number, ((host, _), files) in enumerate(groups.items()):
+    for number, files in enumerate(nodes_of(telemetry, notes)):
         label = f"node {number}"
-        found.append(Stream(label, host or None, _without_overlap(files, label, notes)))
+        host = next((file.host for file in files if file.host is not None), None)
+        found.append(Stream(label, host, _without_overlap(files, label, notes)))
     return tuple(found)
-
-
-def _uuids(file: Telemetry) -> set[str]:
-    return {gpu.uuid for gpu in file.gpus if gpu.uuid}
-
-
-def _ids(file: Telemetry) -> tuple[object, ...]:
-    return tuple(gpu.uuid or gpu.index for gpu in file.gpus)
 
 
 def _without_overlap(files: Sequence[Telemetry], label: str, notes: Notes) -> tuple[Telemetry, ...]:
@@ -123,7 +92,7 @@ def _without_overlap(files: Sequence[Telemetry], label: str, notes: Notes) -> tu
     kept: list[Telemetry] = []
     for file in files:
         rest = file
-        ends = [float(k.time_s[-1]) for k in kept if set(_ids(k)) & set(_ids(file))]
+        ends = [float(k.time_s[-1]) for k in kept if set(board_ids(k)) & set(board_ids(file))]
         start, end = float(file.time_s[0]), float(file.time_s[-1])
         if ends and start < max(ends):
             share = min(1.0, (max(ends) - start) / (end - start)) if end > start else 1.0

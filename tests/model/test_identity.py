@@ -1,0 +1,72 @@
+"""Files belong to the node whose boards they hold: UUIDs tell before host names do."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ecoaudit.ingest.records import Telemetry
+from ecoaudit.model.audit import Audit
+from model.runs import audit, constant, telemetry
+
+WATTS = 500.0
+
+
+def node(boards: str, start: int, end: int, *, host: str | None, gpus: int = 8, count: int | None = 8) -> Telemetry:
+    """Return a recording of boards whose UUIDs begin with `boards`, under a host name."""
+    file = telemetry([constant(WATTS)] * gpus, np.arange(float(start), end + 1.0), node_gpu_count=count, path=boards)
+    named = tuple(replace(gpu, uuid=f"GPU-{boards}-{gpu.index}") for gpu in file.gpus)
+    return replace(file, gpus=named, host=host)
+
+
+def l2_kwh(found: Audit) -> float:
+    level = found.energy.levels.L2
+    assert level is not None and level.gpu is not None
+    return level.gpu.value
+
+
+def said(found: Audit, text: str) -> bool:
+    return any(text in warning for warning in found.quality.warnings)
+
+
+def test_a_node_renamed_in_a_restart_counts_once() -> None:
+    found = audit(
+        telemetry=[node("a", 0, 500, host="node1"), node("a", 501, 1000, host="node1.cluster.local")],
+    )
+    assert (found.hardware.nodes, found.hardware.gpu_count) == (1, 8)
+    assert l2_kwh(found) == pytest.approx(8 * WATTS * 1000 / 3.6e6)
+    assert said(found, "node 0 was recorded under 2 host names; its boards' UUIDs say that it is one")
+
+
+def test_two_machines_called_localhost_are_two_nodes() -> None:
+    files = [node("a", 0, 1000, host="localhost"), node("b", 0, 1000, host="localhost")]
+    found = audit(telemetry=files)
+    assert (found.hardware.nodes, found.hardware.gpu_count) == (2, 16)
+    assert found.energy.levels.L3 is not None
+    assert said(found, "2 nodes share a host name; their boards' UUIDs tell them apart")
+
+
+def test_more_boards_at_a_time_than_a_node_has_are_those_of_two() -> None:
+    together = [node("a", 0, 1000, host="worker"), node("b", 0, 1000, host="worker")]
+    assert audit(telemetry=together).hardware.nodes == 2
+    replaced = [node("a", 0, 500, host="worker"), node("b", 501, 1000, host="worker")]
+    assert audit(telemetry=replaced).hardware.nodes == 1
+
+
+def test_recorders_confined_to_their_own_board_are_of_one_node() -> None:
+    ranks = [node(f"r{rank}", 0, 1000, host="n01", gpus=1, count=1) for rank in range(8)]
+    found = audit(telemetry=ranks)
+    assert (found.hardware.nodes, found.hardware.gpu_count) == (1, 8)
+
+
+def test_a_file_that_holds_the_boards_of_two_makes_them_one() -> None:
+    first, second = node("a", 0, 400, host="x", gpus=4), node("b", 0, 400, host=None, gpus=4)
+    both = node("a", 401, 1000, host="y")
+    both = replace(both, gpus=(*first.gpus, *second.gpus))
+    assert audit(telemetry=[first, second, both]).hardware.nodes == 1
+
+
+def test_boards_without_uuids_are_told_by_their_host() -> None:
+    files = [node("a", 0, 500, host=h) for h in ("n0", "n1")]
+    bare = [replace(f, gpus=tuple(replace(g, uuid=None) for g in f.gpus)) for f in files]
+    assert audit(telemetry=bare).hardware.nodes == 2
