@@ -26,6 +26,13 @@ def test_telemetry_free_audits_make_nothing_up() -> None:
     assert audit().findings == []
 
 
+def test_a_checkpoint_at_the_end_is_not_idle() -> None:
+    events = [(0.0, "train"), (3400.0, "checkpoint"), (3500.0, "idle")]
+    log = telemetry([idle((3400.0, 3601.0))] * 8, T, events=events)
+    finding = found(audit(telemetry=[log]))["idle-ends"]
+    assert "100 s at the end" in finding.evidence
+
+
 def test_idle_ends_cost_what_the_node_drew_then() -> None:
     finding = found(audit(telemetry=[telemetry([idle((0.0, 360.0), (3500.0, 3601.0))] * 8, T)]))["idle-ends"]
     assert finding.saving_kwh and finding.saving_usd and finding.saving_kgco2e

@@ -29,6 +29,15 @@ def test_step_markers_alone_give_window_steps_and_tokens() -> None:
     assert found.efficiency.j_per_token.value == pytest.approx((1900 + 1.12 * 4800) * 600 / 60_000)
 
 
+def test_markers_every_tenth_step_stand_for_ten() -> None:
+    marks = [(100.0 + 10.0 * i, i, 1000.0 * i) for i in range(10, 61, 10)]
+    found = audit(telemetry=[recording(marks)])
+    assert (found.training.steps, found.training.tokens) == (60, 60_000.0)
+    assert found.windows.training and found.windows.training.duration_s == pytest.approx(600.0)
+    assert [p.first_step for p in found.energy.steps] == [1, 11, 21, 31, 41, 51]
+    assert all(p.tokens == pytest.approx(10_000.0) for p in found.energy.steps)
+
+
 def test_steps_after_a_restart_count_once_and_the_rest_is_rework() -> None:
     first = [(10.0 * i, i, 1000.0 * i) for i in range(1, 41)]
     second = [(450.0 + 10.0 * i, 30 + i, 1000.0 * i) for i in range(1, 31)]  # resumes at step 31, counts from 0 again

@@ -150,6 +150,23 @@ def test_a_resumed_log_without_a_clock_is_a_second_attempt() -> None:
     assert found.training.tokens == pytest.approx(8000.0)
 
 
+def test_what_a_rotated_logs_first_part_says_of_the_model_holds_for_its_second() -> None:
+    first = training(
+        0.0,
+        400.0,
+        first_step=1,
+        last_step=40,
+        step_count=40,
+        samples=40.0,
+        tokens=4e4,
+        tokens_per_sample=1000.0,
+        params=7e9,
+    )
+    second = training(400.0, 1000.0, first_step=41, last_step=100, step_count=60, samples=60.0)
+    found = audit(telemetry=[telemetry([constant(600.0)], T)], training=[first, second])
+    assert (found.training.tokens, found.training.params) == (pytest.approx(1e5), 7e9)
+
+
 def test_a_later_checkpoints_state_tells_of_the_earlier_steps_too() -> None:
     early = training(None, None, first_step=1, last_step=50, step_count=50, tokens=5000.0)
     late = training(None, None, first_step=1, last_step=80, step_count=80, tokens=8000.0)

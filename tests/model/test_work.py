@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from ecoaudit import reference
+from ecoaudit.ingest.records import StepSeries
 from ecoaudit.model.efficiency import number_format
 from ecoaudit.model.flops import BENCHMARKS, count_work
 from ecoaudit.model.inputs import StatedModel
 from ecoaudit.reference.types import Throughput
-from model.runs import audit, constant, described, meter, mlperf_result, telemetry, training
+from model.runs import START, audit, constant, described, meter, mlperf_result, telemetry, training
 
 HOUR = np.arange(0.0, 3601.0)
 NODE = telemetry([constant(600.0)] * 8, HOUR)
@@ -52,17 +53,63 @@ def test_unknown_work_is_unknown() -> None:
 
 
 def test_mfu_is_model_flops_over_the_dense_peak() -> None:
-    run = training(0.0, 3600.0, tokens=1e9, params=7e9, precision="bf16")
+    run = training(0.0, 3600.0, tokens=3e8, params=7e9, precision="bf16")
     found = audit(telemetry=[NODE], training=[run])
     assert found.training.mfu is not None
-    assert found.training.mfu.value == pytest.approx(4.2e19 / (3600 * 8 * 989.4e12), rel=1e-3)
+    assert found.training.mfu.value == pytest.approx(1.26e19 / (3600 * 8 * 989.4e12), rel=1e-3)
 
 
 def test_recomputed_flops_are_hfu_beside_mfu() -> None:
-    run = training(0.0, 3600.0, tokens=1e9, params=7e9, precision="bf16", flops=5.6e19, flops_kind="hardware")
+    run = training(0.0, 3600.0, tokens=3e8, params=7e9, precision="bf16", flops=1.68e19, flops_kind="hardware")
     found = audit(telemetry=[NODE], training=[run]).training
     assert found.mfu and found.hfu
     assert found.hfu.value / found.mfu.value == pytest.approx(5.6 / 4.2)
+
+
+def test_a_logged_rate_with_recomputation_is_hfu_and_no_mfu() -> None:
+    """Megatron-DeepSpeed counts the second forward pass; without the model's size nothing tells the FLOPs without."""
+    count = np.arange(1, 101)
+    unknown = np.full(100, np.nan)
+    steps = StepSeries(count, START + 36.0 * count, np.full(100, 36.0), unknown, unknown, unknown)
+    run = training(
+        0.0, 3600.0, steps=steps, step_count=100, tflops_per_gpu=400.0, flops_kind="hardware", precision="bf16"
+    )
+    found = audit(telemetry=[NODE], training=[run])
+    assert found.training.mfu is None and "--params" in found.quality.unknown["training.mfu"]
+    assert found.training.hfu and found.training.hfu.value == pytest.approx(400.0 / 989.4, rel=1e-3)
+
+
+def test_more_than_the_hardware_can_do_is_no_mfu() -> None:
+    run = training(0.0, 3600.0, tokens=1e9, params=7e9, precision="bf16")
+    found = audit(telemetry=[NODE], training=[run])
+    assert found.training.mfu is None
+    assert "it would be 147% of the bf16 dense peak" in found.quality.unknown["training.mfu"]
+    assert any("MFU is not known" in text for text in found.quality.warnings)
+
+
+def test_an_input_embedding_of_its_own_is_looked_up_not_multiplied() -> None:
+    """LLaMA 7B: 6.738e9 weights, of which 32,000 x 4096 are the input embedding."""
+    known = {"layers": 32, "hidden_size": 4096, "sequence_length": 4096}
+    run = training(tokens=1e9, params=6_738_415_616.0, embedding_params=32_000 * 4096.0, **known)
+    work = count_work(run, 8)
+    assert work.flops_per_token == pytest.approx(6 * 6_607_343_616 + 6 * 32 * 4096 * 4096)
+
+
+@pytest.mark.parametrize(("params", "exact"), [(7e9, True), (70e9, False)])
+def test_a_stated_size_keeps_the_logged_shape_if_that_can_be_its(params: float, exact: bool) -> None:
+    run = training(tokens=1e9, layers=32, hidden_size=4096, sequence_length=4096)
+    work = count_work(run, 8, StatedModel("given by the user", params=params))
+    assert ("as logged" in work.source) == exact
+    if exact:
+        assert work.flops_per_token == pytest.approx(6 * 7e9 + 6 * 32 * 4096 * 4096)
+
+
+def test_counts_below_zero_are_unknown() -> None:
+    run = training(0.0, 3600.0, tokens=-5e8, samples=-5.0, params=7e9)
+    found = audit(telemetry=[NODE], training=[run])
+    assert found.training.tokens is None and found.training.samples is None
+    assert found.efficiency.j_per_token is None
+    assert any("gives -5e+08 tokens" in text for text in found.quality.warnings)
 
 
 def test_energy_per_unit_is_the_training_windows_at_the_node() -> None:

@@ -108,9 +108,7 @@ def build_audit(
         pue=site.pue,
     )
     lacking = why_no_board_energy(logs.telemetry, read.found) if boards is None else None
-    if lacking is not None:
-        notes.null("energy.levels.L2", lacking)
-    ledger.explain(notes)
+    ledger.explain(notes, no_boards=lacking)
 
     job = ledger.everything
     in_training = read.cuts.in_training if read.cuts else job

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ecoaudit.ingest.records import TrainingLog
 from ecoaudit.model.audit import Efficiency, EfficiencyReference
-from ecoaudit.model.flops import Work, workload_of
+from ecoaudit.model.flops import Work, logged_flops, workload_of
 from ecoaudit.model.hardware import System
 from ecoaudit.model.levels import J_PER_KWH, Figure
 from ecoaudit.model.notes import Notes
@@ -14,6 +14,8 @@ from ecoaudit.quantity import Basis, Boundary, Quantity
 from ecoaudit.reference.types import MeasuredPair
 
 PJ = 1e12
+MOST_MFU = 1.0
+"""No run computes more than its GPUs' dense peak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,16 +164,26 @@ def mfu(training: TrainingLog, work: Work, system: System, duration_s: float | N
         notes.null("training.mfu", work.source if work.flops is None else why)
         return None
     peak, whose = found
-    return (work.flops / (duration_s * peak)).quantity("1", Basis.MODELLED, f"{work.source}; {whose}")
+    share = work.flops / (duration_s * peak)
+    if share.value > MOST_MFU:
+        why = (
+            f"it would be {share.value:.0%} of the {whose}: the GPU, the number format, the model's size or the times "
+            "are not this run's"
+        )
+        notes.null("training.mfu", why)
+        notes.warn(f"MFU is not known: {why}", grave=True)
+        return None
+    return share.quantity("1", Basis.MODELLED, f"{work.source}; {whose}")
 
 
 def hfu(training: TrainingLog, system: System, duration_s: float | None) -> Quantity | None:
     """Return hardware FLOPs utilisation where the log counts recomputed FLOPs too; it is never below MFU."""
     found = _peak(training, system)
-    if training.flops is None or training.flops_kind != "hardware" or found is None or not duration_s:
+    flops = logged_flops(training, system.allocated)
+    if flops is None or training.flops_kind != "hardware" or found is None or not duration_s:
         return None
     peak, whose = found
-    value = training.flops / (duration_s * peak)
+    value = flops / (duration_s * peak)
     return Quantity.exact(value, "1", Basis.MODELLED, f"counted with recomputation by {training.framework}; {whose}")
 
 

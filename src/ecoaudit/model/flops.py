@@ -17,6 +17,9 @@ from ecoaudit.model.uncertainty import Uncertain, exact, factor
 ASPECT_RATIO = 128
 """Hidden size over layers of dense decoders from 1 to 175 billion parameters (GPT-3 175B 128, LLaMA 7B 128)."""
 
+SAME_MODEL = 2.0
+"""Embeddings, grouped queries and gated layers move 12 L h^2 off the parameter count by less than this."""
+
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
@@ -77,23 +80,38 @@ def count_work(training: TrainingLog, gpu_count: int | None, stated: StatedModel
         per_sample = training.tokens_per_sample or (shape.sequence if shape else stated and stated.sequence_length)
         tokens = training.samples * per_sample if per_sample else None
     if stated is not None and tokens:
-        return _from_statement(stated, sequence, tokens)
+        return _from_statement(stated, training, sequence, tokens)
     if shape is not None and tokens:
         source = f"{_linear(lora=shape.lora)} + 6Lhs per token, {training.benchmark}"
         return Work(tokens, exact(tokens * shape.flops_per_token()), source)
     if training.flops and training.flops_kind == "model":
         return Work(tokens, exact(training.flops), f"counted by {training.framework}")
     if training.params and tokens:
+        params = training.params - (training.embedding_params or 0.0)
         if training.layers and training.hidden_size and training.sequence_length:
-            logged = Architecture(training.params, training.layers, training.hidden_size, training.sequence_length)
+            logged = Architecture(params, training.layers, training.hidden_size, training.sequence_length)
             source = "6N + 6Lhs per token, L and h as logged"
             return Work(tokens, exact(tokens * logged.flops_per_token()), source)
-        return _from_parameters(training.params, training.sequence_length, tokens, lora=False)
+        return _from_parameters(params, training.sequence_length, tokens, lora=False)
+    flops = logged_flops(training, gpu_count)
+    if flops is None:
+        return Work(tokens, None, "neither the model's size nor its FLOPs are in the logs")
+    if training.flops_kind == "hardware":
+        return Work(
+            tokens, None, "the log counts recomputed FLOPs too, and the model's size is not in it; give --params"
+        )
+    return Work(tokens, exact(flops), f"TFLOP/s that {training.framework} logged")
+
+
+def logged_flops(training: TrainingLog, gpu_count: float | None) -> float | None:
+    """Return the FLOPs that the log counts, or its rate over the steps' own durations; of the log's own kind."""
+    if training.flops:
+        return training.flops
     rate, steps = training.tflops_per_gpu, training.steps
-    if rate and gpu_count and steps is not None and np.isfinite(steps.duration_s).any():
-        seconds = float(np.nanmean(steps.duration_s)) * (training.step_count or steps.duration_s.size)
-        return Work(tokens, exact(rate * 1e12 * gpu_count * seconds), f"TFLOP/s that {training.framework} logged")
-    return Work(tokens, None, "neither the model's size nor its FLOPs are in the logs")
+    if not rate or not gpu_count or steps is None or not np.isfinite(steps.duration_s).any():
+        return None
+    seconds = float(np.nanmean(steps.duration_s)) * (training.step_count or steps.duration_s.size)
+    return rate * 1e12 * gpu_count * seconds
 
 
 def _sequence(training: TrainingLog, stated: StatedModel | None) -> int | None:
@@ -103,8 +121,8 @@ def _sequence(training: TrainingLog, stated: StatedModel | None) -> int | None:
     return stated.sequence_length or training.sequence_length or stated.preset_sequence_length
 
 
-def _from_statement(stated: StatedModel, sequence: int | None, tokens: float) -> Work:
-    """Return the FLOPs of the stated model: exact where its shape is stated, else with the attention term guessed."""
+def _from_statement(stated: StatedModel, training: TrainingLog, sequence: int | None, tokens: float) -> Work:
+    """Return the FLOPs of the stated model: exact where its shape is stated or logged, else with attention guessed."""
     params = stated.active_params or stated.params
     if params is None:
         raise ValueError("a stated model has params or active_params")
@@ -113,8 +131,18 @@ def _from_statement(stated: StatedModel, sequence: int | None, tokens: float) ->
         shape = Architecture(params, stated.layers, stated.hidden_size, sequence, stated.lora)
         source = f"{_linear(lora=stated.lora)} + 6Lhs per token; {whose}"
         return Work(tokens, exact(tokens * shape.flops_per_token()), source)
+    layers, hidden = training.layers, training.hidden_size
+    if layers and hidden and sequence and _fits(params, layers, hidden):
+        shape = Architecture(params, layers, hidden, sequence, stated.lora)
+        source = f"{_linear(lora=stated.lora)} + 6Lhs per token, L and h as logged; {whose}"
+        return Work(tokens, exact(tokens * shape.flops_per_token()), source)
     work = _from_parameters(params, sequence, tokens, lora=stated.lora)
     return Work(work.tokens, work.flops, f"{work.source}; {whose}")
+
+
+def _fits(params: float, layers: int, hidden: int) -> bool:
+    """Return whether a logged shape can be that of a dense model with so many parameters: about 12 L h^2 of them."""
+    return 1 / SAME_MODEL <= 12.0 * layers * hidden**2 / params <= SAME_MODEL
 
 
 def _linear(*, lora: bool) -> str:

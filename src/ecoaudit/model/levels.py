@@ -199,17 +199,16 @@ class Ledger:
             facility=facility.kwh() if facility else None,
         )
 
-    def explain(self, notes: Notes) -> None:
-        """Say of every level and boundary that is null why it is."""
+    def explain(self, notes: Notes, no_boards: str | None = None) -> None:
+        """Say of every level and boundary that is null why it is; `no_boards`: why readings give no board energy."""
         if self.static_w is None:
             timed = "nothing in the logs tells how long the run took" if not self.seconds.sum() else None
             notes.null(
                 "energy.levels.L1", timed or self.system.lacking or "the GPUs' limit and TDP are not known; give --gpu"
             )
         if self.boards is None:
-            notes.null(
-                "energy.levels.L2", "the logs hold no GPU power and no GPU energy counter; use `ecoaudit record`"
-            )
+            nothing = "the logs hold no GPU power and no GPU energy counter; use `ecoaudit record`"
+            notes.null("energy.levels.L2", no_boards or nothing)
         if self.network is None:
             notes.null("energy.measured.network", "no switch log; give --network-power-w to include the network")
             if (self.system.nodes or 1) > 1:

@@ -1,11 +1,11 @@
 """What a run marked in its own recording: steps with their tokens, and what went wrong while recording."""
 
+import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 
-from ecoaudit.ingest.records import Event, ReadQuality, TrainingLog
+from ecoaudit.ingest.records import Event, ReadQuality, StepSeries, TrainingLog
 from ecoaudit.model.nodes import Stream
 from ecoaudit.model.notes import Notes
 
@@ -29,8 +29,9 @@ def note_incidents(found: Sequence[Stream], notes: Notes) -> None:
 def marked_training(found: Sequence[Stream]) -> TrainingLog | None:
     """Return the training as step markers tell it, None without two of them.
 
-    A marker stands at the end of its step and carries the running total of tokens, so training begins one step before
-    the first. Steps that come again after a restart count once, with their tokens; the rest is rework.
+    A marker stands at the end of its steps and carries the running total of tokens, so training begins as many steps
+    before the first as a marker stands for. Steps that come again after a restart count once, with their tokens; the
+    rest is rework.
     """
     for stream in found:
         marks = [e for e in sorted(stream.events, key=lambda e: e.time_s) if e.name == "step" and _is_number(e.value)]
@@ -44,34 +45,37 @@ def _is_number(value: object) -> bool:
 
 
 def _training(stream: Stream, marks: Sequence[Event]) -> TrainingLog:
-    steps = [int(float(mark.value or 0)) for mark in marks]
-    times = [mark.time_s for mark in marks]
-    each = [(t1 - t0) / (s1 - s0) for (t0, s0), (t1, s1) in pairwise(zip(times, steps, strict=True)) if s1 > s0]
-    step_s = float(np.median(each)) if each else 0.0
-    again = sum(max(0, before - after + 1) for before, after in pairwise(steps))
-    count = max(steps) - min(steps) + 1
-    totals = [_number(mark.attributes.get("tokens")) for mark in marks]
+    step = np.array([int(float(mark.value or 0)) for mark in marks])
+    times = np.array([mark.time_s for mark in marks])
+    ahead, spent = np.diff(step), np.diff(times)
+    each = int(np.median(ahead[ahead > 0])) if (ahead > 0).any() else 1
+    step_s = float(np.median(spent[ahead > 0] / ahead[ahead > 0])) if (ahead > 0).any() else 0.0
+    again = int((each - ahead[ahead < 0]).sum()) + each * int((ahead == 0).sum())
+    first_line = max(1, min(int(step[0]), each))
+    count = int(step.max() - step.min()) + first_line
+    running = np.array([_number(mark.attributes.get("tokens")) for mark in marks])
     tokens = rework_tokens = None
-    if all(total is not None for total in totals):
-        known = [total or 0.0 for total in totals]
-        computed = known[-1] + sum(before for before, after in pairwise(known) if after < before)
+    if np.isfinite(running).all():
+        computed = float(running[-1] + running[:-1][np.diff(running) < 0].sum())
         rework_tokens = computed * again / (count + again)
         tokens = computed - rework_tokens
+    unknown = np.full(step.size, np.nan)
     return TrainingLog(
         source=stream.files[0].source,
         framework="step markers in the recording",
         quality=ReadQuality(),
         clock="utc",
-        first_step=min(steps),
-        last_step=max(steps),
+        steps=StepSeries(step, times, unknown, running, unknown, unknown),
+        first_step=int(step.min()),
+        last_step=int(step.max()),
         step_count=count,
-        train_start_s=times[0] - step_s,
-        train_end_s=times[-1],
+        train_start_s=float(times[0]) - first_line * step_s,
+        train_end_s=float(times[-1]),
         tokens=tokens,
         rework_steps=again,
         rework_tokens=rework_tokens if again else None,
     )
 
 
-def _number(value: str | float | int | None) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+def _number(value: str | float | int | None) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan

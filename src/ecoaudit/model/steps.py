@@ -41,14 +41,16 @@ def step_spans(training: TrainingLog, window: Span) -> tuple[StepSpan, ...]:
     begins = np.concatenate(([window.start_s], ends[:-1]))
     before = np.concatenate(([-1], np.maximum.accumulate(series.step)[:-1]))
     rework = series.step <= before
+    each = _steps_a_line(series.step)
     spans = []
     for first, last in _groups(series.step, rework):
         if ends[last] <= begins[first]:
             continue
         follows = first > 0 and series.step[first] > series.step[first - 1]
+        step = int(series.step[first])
         spans.append(
             StepSpan(
-                first_step=int(series.step[first - 1]) + 1 if follows else int(series.step[first]),
+                first_step=int(series.step[first - 1]) + 1 if follows else max(step - each + 1, min(step, 1)),
                 last_step=int(series.step[last]),
                 start_s=float(begins[first]),
                 end_s=float(ends[last]),
@@ -64,15 +66,22 @@ def _ends(series: StepSeries, window: Span) -> FloatArray | None:
     times = series.time_s
     if not np.isfinite(times).all():
         since = np.diff(series.step, prepend=0)
-        usual = int(np.median(since[since > 0])) if (since > 0).any() else 1
-        since[since <= 0] = usual
-        since[0] = min(since[0], usual)  # a resumed run's first line does not stand for all steps before it
+        each = _steps_a_line(series.step)
+        since[since <= 0] = each
+        since[0] = min(since[0], each)  # a resumed run's first line does not stand for all steps before it
         taken = np.cumsum(since * series.duration_s)
         if not np.isfinite(taken[-1]) or abs(taken[-1] - window.duration_s) > SAME_TIME * window.duration_s:
             return None
         times = window.start_s + taken * (window.duration_s / taken[-1])
     ends: FloatArray = np.clip(np.maximum.accumulate(times), window.start_s, window.end_s)
     return ends
+
+
+def _steps_a_line(step: IntArray) -> int:
+    """Return how many steps a line stands for: the median of the forward differences."""
+    ahead = np.diff(step)
+    ahead = ahead[ahead > 0]
+    return int(np.median(ahead)) if ahead.size else 1
 
 
 def _groups(step: IntArray, rework: BoolArray) -> list[tuple[int, int]]:

@@ -14,6 +14,20 @@ from ecoaudit.model.inputs import StatedModel
 from ecoaudit.model.notes import Notes
 
 _TIMES = ("job_start_s", "job_end_s", "train_start_s", "train_end_s")
+_COUNTS = ("tokens", "samples", "flops", "params", "tokens_per_sample", "runtime_s", "tflops_per_gpu")
+_OF_THE_MODEL = (
+    "tokens_per_sample",
+    "params",
+    "embedding_params",
+    "sequence_length",
+    "global_batch_size",
+    "precision",
+    "layers",
+    "hidden_size",
+    "world_size",
+    "attention",
+)
+"""What a log prints once at its beginning: true of the parts that it was cut into and of its restarts."""
 _OWN = frozenset({"source", "framework", "quality", "clock", "steps", "phases", "rework_steps", *_TIMES})
 
 
@@ -25,7 +39,7 @@ def combine(logs: Sequence[TrainingLog], notes: Notes) -> TrainingLog | None:
     rework). Otherwise the logs describe the same work, and the one that tells most is used,
     with the others filling what it does not say. Several MLPerf results are several runs: `EcoauditError`.
     """
-    placed = sorted((_without_nan(log) for log in logs), key=_telling, reverse=True)
+    placed = sorted((_possible(_without_nan(log), notes) for log in logs), key=_telling, reverse=True)
     if not placed:
         return None
     results = [log for log in placed if log.benchmark is not None and log.train_start_s is not None]
@@ -39,6 +53,7 @@ def combine(logs: Sequence[TrainingLog], notes: Notes) -> TrainingLog | None:
         notes.warn("the training log says that the run was aborted: its energy is real, its result is not")
     best = placed[0]
     attempts = [log for log in placed if log.framework == best.framework]
+    attempts = [_completed(log, attempts) for log in attempts]
     attempts.sort(key=lambda log: (log.train_start_s or 0.0, log.first_step or 0))
     if len(attempts) > 1 and (_apart(attempts) or _resumed(attempts)):
         best = _added(attempts)
@@ -83,6 +98,34 @@ def _without_nan(log: TrainingLog) -> TrainingLog:
     values = {f.name: getattr(log, f.name) for f in fields(log)}
     unknown: dict[str, Any] = {name: None for name, v in values.items() if isinstance(v, float) and math.isnan(v)}
     return replace(log, **unknown) if unknown else log
+
+
+def _possible(log: TrainingLog, notes: Notes) -> TrainingLog:
+    """Return the log without counts below zero, which no run has."""
+    wrong: dict[str, Any] = {name: None for name in _COUNTS if (getattr(log, name) or 0) < 0}
+    for name in wrong:
+        what = name.replace("_", " ")
+        notes.warn(f"{log.source.path} gives {getattr(log, name):,.6g} {what}: taken as unknown", grave=True)
+    return replace(log, **wrong) if wrong else log
+
+
+def _completed(log: TrainingLog, attempts: Sequence[TrainingLog]) -> TrainingLog:
+    """Return an attempt with what only another one's beginning prints of the model, and its tokens counted by it."""
+    told = {
+        name: next((getattr(a, name) for a in attempts if getattr(a, name) is not None), None)
+        for name in _OF_THE_MODEL
+        if getattr(log, name) is None
+    }
+    known = replace(log, **{name: value for name, value in told.items() if value is not None})
+    each = known.tokens_per_sample
+    if known.tokens is not None or known.samples is None or each is None or log.tokens_per_sample == each:
+        return known
+    steps = known.steps
+    return replace(
+        known,
+        tokens=known.samples * each,
+        steps=replace(steps, tokens=steps.samples * each) if steps is not None else None,
+    )
 
 
 def _telling(log: TrainingLog) -> tuple[bool, int, int]:

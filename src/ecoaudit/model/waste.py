@@ -28,10 +28,13 @@ def idle_ends(facts: RunFacts) -> Candidate | None:
     if job is None or not facts.streams:
         return None
     lead, tail = _idle_ends(facts, job)
-    mask = facts.cuts.between(job.start_s, job.start_s + lead) | facts.cuts.between(job.end_s - tail, job.end_s)
-    joules = facts.energy(mask)
+    unnamed = ~_working_phases(facts)
+    first = facts.cuts.between(job.start_s, job.start_s + lead) & unnamed
+    last = facts.cuts.between(job.end_s - tail, job.end_s) & unnamed
+    joules = facts.energy(first | last)
     if joules is None:
         return None
+    lead, tail = (float(facts.cuts.seconds[mask].sum()) for mask in (first, last))
     return Candidate(
         "idle-ends",
         "Allocated but idle at the start and the end",
@@ -40,6 +43,14 @@ def idle_ends(facts: RunFacts) -> Candidate | None:
         joules,
         lead + tail,
     )
+
+
+def _working_phases(facts: RunFacts) -> Segments:
+    """Return the time in phases that work without the GPUs: a checkpoint at the end is not idle."""
+    working = np.zeros(facts.cuts.phase_of.size, dtype=bool)
+    for name in {phase.name for phase in facts.cuts.phases} - WAITING - {"train"}:
+        working |= facts.cuts.phase(name)
+    return working
 
 
 def _idle_ends(facts: RunFacts, job: Span) -> tuple[float, float]:
