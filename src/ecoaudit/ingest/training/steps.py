@@ -12,6 +12,7 @@ from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import Clock, Source, StepSeries, TrainingLog
 
 _MAX_STEP = 10**12
+_MOST = 1e30  # tokens, samples
 _RANK_SPREAD = 64  # how many steps back the slowest rank may print
 
 
@@ -96,7 +97,7 @@ class Steps:
 
     def total(self, running: list[float]) -> float | None:
         """Return what a running count gained over the log's steps; a resumed run's start is taken off."""
-        known = [(s, r) for s, r in zip(self.step, running, strict=True) if math.isfinite(r)]
+        known = [(s, r) for s, r in zip(self.step, running, strict=True) if abs(r) < _MOST]
         if not known:
             return None
         if not self.resumed:
@@ -173,7 +174,7 @@ def _times(count: int) -> str:
 
 def _per_step(step: list[int], running: list[float], rework: int) -> float | None:
     """Return the tokens of `rework` steps at the run's mean tokens a step."""
-    known = [(s, r) for s, r in zip(step, running, strict=True) if math.isfinite(r)]
+    known = [(s, r) for s, r in zip(step, running, strict=True) if abs(r) < _MOST]
     if not rework or not known:
         return None
     (s0, r0), (s1, r1) = min(known), max(known)
