@@ -134,6 +134,17 @@ def test_of_several_users_nobodys_gpus_are_left_out() -> None:
     assert tenants({0: set(), 1: set()}).left_out == frozenset()
 
 
+def test_a_nodes_own_meter_beside_its_gpus(write: Write) -> None:
+    labels = {"UUID": "", "Hostname": "", "instance": "10.0.0.9:9290"}
+    node = series("ipmi_dcmi_power_consumption_watts", 0, [1500, 1510], **labels)
+    logs = ingest.read([write("node.json", answer(power(0, 500, 501), node))])
+    assert logs.telemetry[0].power_w[:, 0].tolist() == [500.0, 501.0]
+    (meter,) = logs.meters
+    assert meter.power_w.tolist() == [1500.0, 1510.0] and meter.label == "node node 0"
+    (alone,) = ingest.read([write("bmc.json", answer(node))]).meters
+    assert np.diff(alone.time_s).tolist() == [15.0]
+
+
 def test_mig_instances_are_not_added_to_their_gpu(write: Write) -> None:
     (one,) = read(write("p.json", answer(power(0, 500, 501), power(0, 90, 91, GPU_I_ID="3", GPU_I_PROFILE="1g.10gb"))))
     assert one.power_w[:, 0].tolist() == [500.0, 501.0]
@@ -189,6 +200,6 @@ def test_a_panels_csv(fixtures: Path) -> None:
 def test_milliwatts_of_the_old_exporter_and_stamps_of_openmetrics(write: Write) -> None:
     label = '{minor_number="0",name="Tesla V100",uuid="GPU-0"}'
     lines = [f"nvidia_gpu_power_usage_milliwatts{label} {40000 + i} {START + 15 * i}.25" for i in range(2)]
-    (one,) = read(write("metrics.txt", f"DCGM_FI_DEV_GPU_TEMP{label} 30\n" + "\n".join(lines) + "\n"))
+    (one,) = read(write("metrics.txt", "\n".join(lines) + "\n"))
     assert one.power_w[:, 0] == pytest.approx([40.0, 40.001])
     assert one.time_s.tolist() == [START + 0.25, START + 15.25]

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Hashable, Iterable
+from pathlib import PurePath
 
 from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest import values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account
-from ecoaudit.ingest.records import Clock, FormatInfo, ReadOptions, Telemetry
+from ecoaudit.ingest.meters.build import meter
+from ecoaudit.ingest.records import Clock, FormatInfo, ReadOptions, Record
 from ecoaudit.ingest.telemetry.build import telemetry
 from ecoaudit.ingest.telemetry.prometheus_forms import (
     Series,
@@ -18,7 +20,7 @@ from ecoaudit.ingest.telemetry.prometheus_forms import (
     is_promtool,
     labels_of,
 )
-from ecoaudit.ingest.telemetry.prometheus_nodes import METRICS, Nodes, readings_of
+from ecoaudit.ingest.telemetry.prometheus_nodes import METRICS, NODE_METERS, Nodes, readings_of
 from ecoaudit.ingest.telemetry.tenants import tenants
 
 FORMAT = FormatInfo(
@@ -26,7 +28,7 @@ FORMAT = FormatInfo(
     kind="telemetry",
     title="dcgm-exporter exposition text, Prometheus range-query JSON, Grafana CSV",
     reads="power, energy counter (mJ since driver load), utilisation, GPU model, UUID and host, in one file or "
-    "several; the pods that held the GPUs: unused GPUs beside one job's are left out",
+    "several; the pods that held the GPUs: unused GPUs beside one job's are left out; a node's power by its BMC",
     seen="DCGM_FI_DEV_* and dcgm_* names, MIG series (the GPU's power once), nvidia_gpu_exporter, AMD's exporter; "
     "matrix and vector results, VictoriaMetrics exports, promtool text, a panel's CSV",
     cannot_tell="times in exposition text without stamps (30 s a scrape is assumed); series behind rate() or sum(); "
@@ -37,6 +39,7 @@ _LINE = re.compile(r"^\s*([A-Za-z_:][\w:]*\{.*\})\s+(\S+)(?:\s+(\d{9,}(?:\.\d+)?
 _STAMP = re.compile(r"^#\s*(?:time(?:stamp)?|ts|date|scraped?(?: at)?)?\s*[:=]?\s*(\d.*)$", re.IGNORECASE)
 _SCRAPE_S = 30.0  # default collection interval of dcgm-exporter
 _SHOWN_JOBS = 3
+_NAMES = (*METRICS, *sorted(NODE_METERS))
 
 
 def sniff(head: Head) -> str | None:
@@ -45,18 +48,21 @@ def sniff(head: Head) -> str | None:
     if text.lstrip()[:1] in ("{", "["):
         if '"resultType"' in text:
             return "JSON of a Prometheus query"
-        exported = '"metric"' in text and '"timestamps"' in text and any(f'"{m}"' in text for m in METRICS)
+        exported = '"metric"' in text and '"timestamps"' in text and any(f'"{m}"' in text for m in _NAMES)
         return "exported series as JSON lines" if exported else None
-    if grafana_columns(text.split("\n", 1)[0]) and any(m in text for m in METRICS):
+    if grafana_columns(text.split("\n", 1)[0]) and any(m in text for m in _NAMES):
         return "CSV of a Grafana panel with a column a series"
-    found = next((m for m in METRICS if re.search(rf"^\s*{m}\{{", text, re.M)), None)
+    found = next((m for m in _NAMES if re.search(rf"^\s*{m}\{{", text, re.M)), None)
     if found:
         return f"{'promtool' if is_promtool(text) else 'exposition'} line of {found}"
     return "exposition lines of DCGM_FI metrics" if re.search(r"^\s*DCGM_FI_\w+\{[^}]*gpu=", text, re.M) else None
 
 
-def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
-    """Return one `Telemetry` a host; raises `EcoauditError` when no series of a GPU is among them."""
+def read(file: LogFile, options: ReadOptions) -> list[Record]:
+    """Return one `Telemetry` a host, and a meter log a node whose BMC tells its power.
+
+    Raises `EcoauditError` when no such series is in the file.
+    """
     account, nodes = Account(), Nodes()
     clock: Clock = "utc"
     text = file.head.text
@@ -70,7 +76,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
         _collect(from_promtool(file, account), account, nodes)
     else:
         clock = _exposition(file, account, nodes)
-    if not nodes.boards:
+    if not (nodes.boards or nodes.meters):
         raise EcoauditError(
             "no power, energy or utilisation series of a GPU",
             where=file.path,
@@ -82,9 +88,13 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
         host: readings_of({key: board for key, board in boards.items() if (host, key) not in left_out})
         for host, boards in nodes.boards.items()
     }
-    if all(len(set(r.time_s)) < 2 for r in readings.values()):
+    if readings and all(len(set(r.time_s)) < 2 for r in readings.values()):
         account.warn("one moment is no series, and gives no energy: use query_range, or scrape again and again")
-    out = []
+    out: list[Record] = []
+    stem = PurePath(file.path).stem
+    for number, of_meter in enumerate(m for m in nodes.meters.values() if len(m) > 1):
+        label = f"{stem} node {number}"  # reports name nodes by number, not by host
+        out.append(meter(file, FORMAT.format, account, list(of_meter.items()), options, label=label, clock=clock))
     for host, found in readings.items():
         of_node = len(nodes.boards[host])
         beside = of_node if len(set(found.gpu)) < of_node else None
@@ -93,7 +103,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
                 telemetry(file, FORMAT.format, account, found, options, clock=clock, host=host, node_gpu_count=beside)
             )
     if not out:
-        raise EcoauditError("the series of the GPUs hold no value", where=file.path)
+        raise EcoauditError("the series hold no value, or one moment of a node's meter", where=file.path)
     return out
 
 
@@ -135,8 +145,9 @@ def _collect(found: Iterable[Series], account: Account, nodes: Nodes) -> None:
 
 
 def _take(series: Series, account: Account, nodes: Nodes) -> None:
-    kind = METRICS.get(series.name or "")
-    if kind is None:
+    name = series.name or ""
+    kind = METRICS.get(name, "power" if name in NODE_METERS else "")
+    if not kind:
         return
     samples = []
     for time_s, text in series.samples:
@@ -146,7 +157,9 @@ def _take(series: Series, account: Account, nodes: Nodes) -> None:
             account.bad(0, f"{series.name} {text}", "not a number")
             continue
         account.records += 1
-    if samples:
+    if samples and name in NODE_METERS:
+        nodes.put_meter(series.labels, samples)
+    elif samples:
         nodes.put(kind, series.labels, samples)
 
 
@@ -176,7 +189,7 @@ def _exposition(file: LogFile, account: Account, nodes: Nodes) -> Clock:
                 account.bad(number, text, "the line is cut")
             continue
         name, labels = labels_of(line[1]) or (None, {})
-        if name not in METRICS:
+        if name not in _NAMES:
             continue
         if line[1] in seen:
             scrape += 1

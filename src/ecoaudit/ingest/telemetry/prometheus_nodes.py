@@ -30,6 +30,12 @@ METRICS = {
     "gpu_gfx_activity": "util",
     "nvidia_smi_utilization_gpu_ratio": "ratio",
 }
+# What exporters of BMCs (ipmi_exporter, idrac_exporter, redfish_exporter) call a whole node's power.
+NODE_METERS = {
+    "ipmi_dcmi_power_consumption_watts",
+    "idrac_power_control_consumed_watts",
+    "redfish_chassis_power_average_consumed_watts",
+}
 _FACTOR = {"milliwatts": ("power", 1e-3), "ratio": ("util", 100.0), "energy": ("energy", 1e-3)}
 _BLANK = 1e15  # DCGM's sentinel for "no value" lies near 2**63
 _NODE_LABELS = ("node", "kubernetes_node", "nodename", "node_name", "host")
@@ -56,6 +62,7 @@ class Nodes:
     """GPUs by node. A GPU that its UUID tells is of one node, whatever instance or pod its series name."""
 
     boards: dict[str | None, dict[str, Board]] = field(default_factory=dict)
+    meters: dict[str | None, dict[float, float]] = field(default_factory=dict)
     _home: dict[str, str | None] = field(default_factory=dict)
 
     def put(self, kind: str, labels: dict[str, str], samples: list[tuple[float, float]]) -> None:
@@ -89,6 +96,10 @@ class Nodes:
             return  # 0 for instances, whatever they do
         cells = (board.instances if labels.get("GPU_I_ID") else board.kinds).setdefault(kind, {})
         cells.update((t, v * factor if abs(v) < _BLANK else math.nan) for t, v in samples)
+
+    def put_meter(self, labels: dict[str, str], samples: list[tuple[float, float]]) -> None:
+        """Add readings of a node's own meter, W."""
+        self.meters.setdefault(host_of(labels), {}).update(samples)
 
     def _at_home(self, uuid: str, host: str | None) -> str | None:
         """Return the node on which a GPU was first seen; one that was seen without a node moves to the named one."""
