@@ -78,7 +78,9 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("telemetry.nvidia_smi_query", (b"NVSMI LOG",)),
     Entry("telemetry.nvidia_smi_table", (b"NVIDIA-SMI",)),
     Entry("telemetry.gpustat", (b'"query_time"',)),
-    Entry("telemetry.prometheus", (b"DCGM_FI_", b"dcgm_", b"nvidia_", b"_power_con", b"_package_power", b'"resultType"')),
+    Entry(
+        "telemetry.prometheus", (b"DCGM_FI_", b"dcgm_", b"nvidia_", b"_power_con", b"_package_power", b'"resultType"')
+    ),
     Entry("telemetry.dcgmi", (b"Entity", b"POWER")),
     Entry("telemetry.dmon", (b"gpu",)),
     Entry("telemetry.codecarbon", (b"energy_consumed",)),
