@@ -223,7 +223,7 @@ def _audit(
     from ecoaudit.jobs import Jobs, available_cpus
     from ecoaudit.judge import judge
     from ecoaudit.judge.verdict import Baseline, Outcome
-    from ecoaudit.model.audit import encode
+    from ecoaudit.model.audit_json import encode
     from ecoaudit.progress import TerminalProgress
 
     base_audit = pipeline.read_audit(base) if base else None

@@ -10,7 +10,8 @@ from ecoaudit import __version__
 from ecoaudit.config import Config
 from ecoaudit.errors import EcoauditError
 from ecoaudit.jobs import Jobs
-from ecoaudit.model.audit import Audit, encode
+from ecoaudit.model.audit import Audit
+from ecoaudit.model.audit_json import encode
 
 if TYPE_CHECKING:
     from ecoaudit.ingest.records import RunLogs
@@ -248,7 +249,7 @@ def _calibration(path: str | None) -> "CalibratedLine | None":
 
 def read_audit(path: Path) -> Audit:
     """Read an `audit.json`; raises `EcoauditError` when it is missing or does not fit the schema."""
-    from ecoaudit.model.audit import decode
+    from ecoaudit.model.audit_json import decode
 
     try:
         data = path.read_bytes()

@@ -13,7 +13,8 @@ import pytest
 
 from audits import l3_audit
 from ecoaudit.action import main
-from ecoaudit.model.audit import Audit, encode
+from ecoaudit.model.audit import Audit
+from ecoaudit.model.audit_json import encode
 from ecoaudit.publish.api import Api
 from ecoaudit.publish.retry import Retrier
 from ecoaudit.report import charts

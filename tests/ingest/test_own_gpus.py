@@ -11,7 +11,7 @@ from ecoaudit.cli import main
 from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest.own_gpus import OwnGpus
 from ecoaudit.ingest.records import GpuInfo
-from ecoaudit.model.audit import decode
+from ecoaudit.model.audit_json import decode
 
 H100 = "NVIDIA H100 80GB HBM3"
 

@@ -14,7 +14,7 @@ from ecoaudit.config import Config
 from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest import ahead
 from ecoaudit.jobs import Jobs, available_cpus
-from ecoaudit.model.audit import encode
+from ecoaudit.model.audit_json import encode
 from large.test_heads import run
 
 SEED = 0

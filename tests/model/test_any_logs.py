@@ -9,7 +9,7 @@ import pytest
 
 from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest.records import MeterLog, Phase, SystemDescription, Telemetry, TrainingLog
-from ecoaudit.model.audit import decode, encode
+from ecoaudit.model.audit_json import decode, encode
 from model.runs import B200, H100, START, audit, constant, described, meter, site, telemetry, training
 
 Item = TypeVar("Item")

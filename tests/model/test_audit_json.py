@@ -4,7 +4,7 @@ import pytest
 
 from audits import l3_audit
 from ecoaudit.errors import EcoauditError
-from ecoaudit.model.audit import decode, encode
+from ecoaudit.model.audit_json import decode, encode
 
 
 def test_an_audit_survives_its_json() -> None:

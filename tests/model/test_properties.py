@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecoaudit.model.audit import Audit, decode, encode, json_schema
+from ecoaudit.model.audit import Audit
+from ecoaudit.model.audit_json import decode, encode, json_schema
 from ecoaudit.quantity import Quantity
 from ecoaudit.reference.types import Citation, IntensitySeries
 from model.runs import START, audit, constant, described, mlperf_result, site, telemetry, training

@@ -10,7 +10,7 @@ import pytest
 
 from audits import l3_audit
 from ecoaudit.errors import EcoauditError
-from ecoaudit.model.audit import encode
+from ecoaudit.model.audit_json import encode
 from ecoaudit.publish import artifact
 from ecoaudit.publish.failure import ApiFailure
 from github_fake import zipped

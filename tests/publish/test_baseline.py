@@ -8,7 +8,8 @@ import pytest
 
 from audits import l3_audit
 from ecoaudit.judge.verdict import Outcome
-from ecoaudit.model.audit import Audit, encode
+from ecoaudit.model.audit import Audit
+from ecoaudit.model.audit_json import encode
 from ecoaudit.publish import baseline, digest
 from ecoaudit.publish.activity import decide
 from ecoaudit.publish.api import Api

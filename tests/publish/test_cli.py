@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from audits import l3_audit
 from ecoaudit.errors import EcoauditError
-from ecoaudit.model.audit import encode
+from ecoaudit.model.audit_json import encode
 from ecoaudit.publish.cli import publish
 from github_fake import DEFAULT_TOKEN, FakeGitHub
 

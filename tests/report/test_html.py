@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from ecoaudit.model.audit import decode
+from ecoaudit.model.audit_json import decode
 from ecoaudit.report import html
 from report import examples, strategies
 

@@ -1,14 +1,13 @@
-"""The audit: the one type between the model and everything after it, and its JSON form `ecoaudit.audit/1`.
+"""The audit: the one type between the model and everything after it (its JSON form: `audit_json.py`).
 
 Units are fixed: energy kWh, carbon kgCO2e, power W, intensity gCO2e/kWh, money in `cost.currency`. A figure that is not
 known is `None`; its reason is in `quality.warnings`.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from ecoaudit.errors import EcoauditError
 from ecoaudit.quantity import Boundary, Quantity
 
 SCHEMA = "ecoaudit.audit/1"
@@ -337,34 +336,3 @@ class Audit(_Record, frozen=True, kw_only=True):
     timeline: list[TimelinePoint] = []
     provenance: list[Provenance] = []
     calibration: Calibration | None = None
-
-
-def encode(audit: Audit) -> bytes:
-    """Return the audit as indented JSON, UTF-8, ending in a newline."""
-    return msgspec.json.format(msgspec.json.encode(audit), indent=2) + b"\n"
-
-
-def decode(data: bytes, *, where: str = "audit.json") -> Audit:
-    """Return the audit in `data`; raises `EcoauditError` naming the place in the JSON that does not fit the schema."""
-    try:
-        audit = msgspec.json.decode(data, type=Audit)
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise EcoauditError(
-            f"not an ecoaudit audit: {'nested too deeply' if isinstance(error, RecursionError) else error}",
-            where=where,
-            fix="give the audit.json that `ecoaudit audit` wrote",
-        ) from error
-    if audit.schema != SCHEMA:
-        raise EcoauditError(
-            f"schema {audit.schema!r} is not {SCHEMA!r}", where=where, fix="use the version of ecoaudit that wrote it"
-        )
-    return audit
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of `audit.json`."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": SCHEMA,
-        **msgspec.json.schema(Audit),
-    }

@@ -8,7 +8,8 @@ import zlib
 import msgspec
 
 from ecoaudit.errors import EcoauditError
-from ecoaudit.model.audit import Audit, decode
+from ecoaudit.model.audit import Audit
+from ecoaudit.model.audit_json import decode
 from ecoaudit.publish.failure import ApiFailure, Kind
 
 AUDIT_NAME = "audit.json"

@@ -6,7 +6,8 @@ from typing import Literal
 
 from ecoaudit.judge.verdict import Outcome, Verdict
 from ecoaudit.markdown_text import clean, escape
-from ecoaudit.model.audit import Audit, Headline, encode
+from ecoaudit.model.audit import Audit, Headline
+from ecoaudit.model.audit_json import encode
 from ecoaudit.publish import comment
 from ecoaudit.publish.activity import Activity, FindPull, OnPull
 from ecoaudit.publish.effects import (
