@@ -154,6 +154,28 @@ def test_without_a_monotonic_clock_a_backward_step_does_not_turn_time_back(write
     assert np.allclose(np.diff(telemetry.time_s), 1.0)
 
 
+@pytest.mark.parametrize("monotonic", [True, False])
+@pytest.mark.parametrize("order", [[0, 1, 2, 4, 3, 5, 6, 7, 8, 9], [7, 3, 0, 9, 1, 8, 2, 6, 5, 4]])
+def test_lines_out_of_order_are_sorted_by_their_clock(write: Write, order: list[int], monotonic: bool) -> None:
+    lines = [
+        sample(i, m=5.0 + i if monotonic else None, power_w=[500.0 + i] * 2, energy_j=[500.0 * i] * 2, node_w=900.0 + i)
+        for i in order
+    ]
+    telemetry = one(write("a.jsonl", "\n".join([header(), *lines])))
+    assert telemetry.time_s.tolist() == [T0 + i for i in range(10)]
+    assert telemetry.power_w[:, 0].tolist() == [500.0 + i for i in range(10)]
+    assert telemetry.energy_j is not None and (np.diff(telemetry.energy_j[:, 0]) == 500.0).all()
+    assert telemetry.node_power_w is not None and (np.diff(telemetry.node_power_w) == 1.0).all()
+    assert telemetry.quality.clock_steps == 0
+    assert any("samples stand out of order" in text for text in telemetry.quality.warnings)
+
+
+def test_a_recorder_started_anew_without_a_header_goes_on_by_the_wall_clock(write: Write) -> None:
+    lines = [sample(i, m=float(i % 50)) for i in range(100)]
+    telemetry = one(write("a.jsonl", "\n".join([header(), *lines])))
+    assert np.allclose(np.diff(telemetry.time_s), 1.0) and telemetry.quality.warnings == ()
+
+
 def test_events_follow_the_corrected_clock(write: Write) -> None:
     wall = [i + (7200 if i >= 50 else 0) for i in range(100)]
     lines = [sample(w, m=10.0 + i) for i, w in enumerate(wall)]

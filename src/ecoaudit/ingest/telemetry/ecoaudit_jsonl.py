@@ -85,6 +85,8 @@ class _Segment:
     columns: dict[str, _Grown] = field(default_factory=dict)
     zones: list[tuple[int, dict[str, FloatArray]]] = field(default_factory=list)
     events: list[tuple[int, EventLine]] = field(default_factory=list)
+    order: IntArray | slice = field(default_factory=lambda: slice(None))
+    """The samples in the order of time."""
 
     def add(self, rows: Rows) -> None:
         start, end = self.rows, self.rows + len(rows)
@@ -103,7 +105,9 @@ class _Segment:
         self.columns[name].add(values, start, end)
 
     def values(self, name: str) -> FloatArray | None:
-        return self.columns[name].values(self.rows) if name in self.columns else None
+        """Return what was read of each sample in the order of time, shape (samples, width); None for nothing."""
+        found = self.columns[name].values(self.rows) if name in self.columns else None
+        return None if found is None else found[self.order]
 
     def single(self, name: str) -> FloatArray:
         """Return the clock or the node's power, shape (samples,)."""
@@ -139,8 +143,11 @@ def _telemetry(file: LogFile, group: list[_Segment], account: Account) -> Teleme
         wall, mono = segment.single("wall"), segment.single("mono")
         time_s, steps = corrected(wall, mono)
         account.clock_steps += steps
-        times.append(time_s)
         events += _events(segment, time_s, wall, mono)
+        if (np.diff(time_s) < 0).any():
+            segment.order = np.argsort(time_s, kind="stable")
+            account.warn("samples stand out of order in this file; they are put in the order of their clock")
+        times.append(time_s[segment.order])
     if account.clock_steps:
         account.warn(f"the wall clock was stepped {account.clock_steps} time(s); the monotonic clock gives the times")
     time_s = joined(times)
@@ -217,6 +224,6 @@ def _rapl(group: list[_Segment], order: IntArray | slice) -> dict[str, FloatArra
             range_j = segment.recording.header.rapl_max_j.get(name)
             highest_j = float(np.nanmax(raw, initial=0.0)) if segment.rows else 0.0
             counter.restart()
-            parts.append(counter.add(raw, range_j or usual_range(highest_j)))
+            parts.append(counter.add(raw[segment.order], range_j or usual_range(highest_j)))
         out[name] = joined(parts)[order]
     return out
