@@ -79,6 +79,18 @@ def test_tasks_of_srun_are_nodes(write: Write) -> None:
     assert [t.power_w[:, 0].tolist() for t in found] == [[100.0] * 4, [200.0] * 4]
 
 
+def test_bmcs_of_several_tasks_are_several_meters(write: Write) -> None:
+    reading = "Current Power                        : {} Watts"
+    lines = [
+        f"{task}: {line}" for k in range(3) for task in (0, 1) for line in (1764000000 + k, reading.format(500 + task))
+    ]
+    found = ingest.read([write("bmc.log", "\n".join(lines))]).meters
+    assert [(m.label, m.power_w.tolist()) for m in found] == [
+        ("bmc task 0", [500.0] * 3),
+        ("bmc task 1", [501.0] * 3),
+    ]
+
+
 def test_dmon_takes_the_times_that_a_wrapper_puts_before_its_lines(write: Write) -> None:
     lines = ["# gpu    pwr     sm", "# Idx      W      %", *(f"    0    30{k}     99" for k in range(3))]
     text = "\n".join(f"{1764000000 + 5 * i} {line}" for i, line in enumerate(lines))

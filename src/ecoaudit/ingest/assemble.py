@@ -106,6 +106,8 @@ def _records(match: registry.Match, views: Sequence[LogFile], options: ReadOptio
             task = view.task if isinstance(view, Stripped) else None
             if task is not None and isinstance(record, Telemetry) and record.host is None:
                 record = replace(record, host=f"task {task.decode()}")  # noqa: PLW2901
+            elif task is not None and isinstance(record, MeterLog):
+                record = replace(record, label=f"{record.label} task {task.decode()}")  # noqa: PLW2901
             out.append(record)
     return out
 

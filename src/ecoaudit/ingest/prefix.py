@@ -24,6 +24,11 @@ class Stripped(LogFile):
     pattern: re.Pattern[bytes] = _KINDS[0][1]
     task: bytes | None = None
 
+    @property
+    def of_tasks(self) -> bool:
+        """Whether task numbers stand in front of the lines."""
+        return self.pattern is _KINDS[1][1]
+
     def sample(self, size: int) -> Head:
         """Return the first bytes of the log itself."""
         assert self.parent is not None
@@ -57,7 +62,7 @@ def stripped(file: LogFile) -> Stripped | None:
 
 def by_task(file: LogFile) -> list[Stripped]:
     """Return a view a task where `srun -l` wrote the lines of several; empty for any other file."""
-    if not isinstance(file, Stripped) or file.parent is None or file.pattern is not _KINDS[1][1]:
+    if not isinstance(file, Stripped) or file.parent is None or not file.of_tasks:
         return []
     tasks: dict[bytes, None] = {}
     for block in file.parent.line_blocks():

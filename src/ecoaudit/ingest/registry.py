@@ -130,8 +130,13 @@ def recognise(file: LogFile) -> tuple[Match | None, Sequence[LogFile]]:
             return None, (file,)
         view = inner
         match = identify(view)
-    tasks = () if match.entry.module.startswith("training.") else prefix.by_task(view)
-    return match, tasks or (view,)
+    if match.entry.module.startswith("training."):
+        return match, (view,)
+    if view is file and (inner := prefix.stripped(file)) is not None and inner.of_tasks:
+        again = identify(inner)  # readings of several nodes must not run into one series
+        if again is not None and again.entry is match.entry:
+            view = inner
+    return match, prefix.by_task(view) or (view,)
 
 
 def _identify(head: Head) -> Match | None:
