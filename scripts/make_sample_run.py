@@ -146,6 +146,7 @@ def training_log(rng: np.random.Generator) -> tuple[list[str], int]:
     arguments = {
         "bf16": True, "global_batch_size": GLOBAL_BATCH, "hidden_size": HIDDEN, "num_attention_heads": HEADS,
         "num_layers": LAYERS, "padded_vocab_size": 32000, "seq_length": SEQUENCE, "train_iters": 20000,
+        "untie_embeddings_and_output_weights": True,
         "world_size": GPUS,
     }  # fmt: skip
     lines = ["# synthetic: made by scripts/make_sample_run.py, not the log of a real run"]

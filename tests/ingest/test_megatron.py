@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ecoaudit import ingest
 from ecoaudit.ingest.records import TrainingLog
 
 Read = Callable[[str], TrainingLog]
@@ -141,3 +142,17 @@ def test_the_training_begins_with_the_first_attempt(run_of: Read, fixtures: Path
 def test_neox_prints_flops_with_their_prefix(run_of: Read, fixtures: Path, write: Write) -> None:
     text = (fixtures / "megatron/neox_clock.log").read_text().replace("66.0TFLOPS", "0.2PFLOPS")
     assert run_of(write("a.log", text)).tflops_per_gpu == pytest.approx(200.0)
+
+
+@pytest.mark.parametrize(("untied", "looked_up"), [("True", 32_000 * 4096.0), ("False", None)])
+def test_an_untied_input_embedding_is_told_apart(tmp_path: Path, untied: str, looked_up: float | None) -> None:
+    """Tied weights are multiplied in the output layer, and count; an input embedding of its own is only looked up."""
+    arguments = {"hidden_size": 4096, "padded_vocab_size": 32000, "untie_embeddings_and_output_weights": untied}
+    log = tmp_path / "train.log"
+    log.write_text(
+        "".join(f"  {name} {'.' * 40} {value}\n" for name, value in arguments.items())
+        + " > number of parameters on (tensor, pipeline) model parallel rank (0, 0): 6738415616\n"
+        + " iteration        1/     100 | consumed samples:            8 | elapsed time per iteration (ms): 1000.0 |\n"
+    )
+    (found,) = ingest.read([str(log)]).training
+    assert (found.params, found.embedding_params) == (6_738_415_616, looked_up)

@@ -298,6 +298,9 @@ def _size(steps: Steps, state: _State, account: Account) -> dict[str, Any]:
     params = float(sum(state.parameters.values())) if whole else state.total
     rate = over_time(state.tflops, steps.duration_s)
     size: dict[str, Any] = {"params": params, "tflops_per_gpu": rate}
+    if arguments.true("untie_embeddings_and_output_weights"):
+        rows, width = arguments.number("padded_vocab_size"), arguments.number("hidden_size")
+        size["embedding_params"] = rows * width if rows and width else None
     if rate is not None:
         size["flops_kind"] = "hardware" if state.hardware_flops else "model"
     if (arguments.number("num_experts") or 1) > 1:
