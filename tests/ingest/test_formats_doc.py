@@ -16,8 +16,10 @@ where nothing else tells (a switch's power log). gzip, zstd, bzip2 and xz are un
 marks are handled, and lines that cannot be read are counted and shown. `ecoaudit inspect FILE` says what a file was
 taken for, and why.
 
-Clocks without a zone are read in the zone of `--timezone`, else as UTC with a warning. What a log does not tell stays
-unknown: it is never filled with 0.
+Clocks without a zone are read in the zone of `--timezone`, else as UTC with a warning; the hour that such a clock shows
+twice in autumn is kept. Dates such as 03/11/2026 are read in the order that the file's other dates tell. What
+containers, CI runners and services put before each line is taken off, and the tasks of `srun -l` are kept apart. What a
+log does not tell stays unknown: it is never filled with 0.
 """
 
 PHASES = """## Phases
