@@ -142,6 +142,12 @@ def test_clocks_of_exports(write: Write, times: tuple[str, str]) -> None:
     assert np.diff(meter(logs(write, text)).time_s).tolist() == [1.0]
 
 
+def test_the_order_of_day_and_month_is_found_far_into_the_file(write: Write) -> None:
+    rows = [f"05/11/2026 {i // 3600:02d}:{i // 60 % 60:02d}:{i % 60:02d},500" for i in range(0, 86400, 10)]
+    text = "Timestamp,Power (W)\n" + "\n".join([*rows, "06/11/2026 00:00:00,500"]) + "\n"
+    assert np.diff(meter(logs(write, text)).time_s).max() == 10.0
+
+
 def test_home_assistants_history_of_one_sensor(write: Write) -> None:
     rows = [
         "sensor.rack_temperature,21.5,2024-10-30T18:00:00.000Z",

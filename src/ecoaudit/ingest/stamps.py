@@ -9,6 +9,7 @@ from datetime import UTC, datetime, tzinfo
 import numpy as np
 
 from ecoaudit.ingest import values
+from ecoaudit.ingest.files import LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import Clock, FloatArray
 
@@ -24,6 +25,12 @@ _NAMES = (
 _DAY_S = 86400.0
 _HOUR_S = 3600.0
 _OF_DAY = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})(?:[.,:](\d{1,9}))?(?:\s*([AP])\.?M\.?)?", re.IGNORECASE)
+
+
+def date_lines(file: LogFile) -> Iterable[str]:
+    """Return the lines that tell the order of day and month: all, where the first have such dates, else the first."""
+    start = file.head.text.splitlines()
+    return start if values.day_first(start) is None else (text for _, text in file.lines())
 
 
 def time_columns(words: Sequence[str]) -> tuple[int, ...]:

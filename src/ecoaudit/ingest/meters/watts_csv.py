@@ -12,7 +12,7 @@ from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.meters.build import meter
 from ecoaudit.ingest.meters.watt_columns import Layout, layout_of
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, Record
-from ecoaudit.ingest.stamps import Stamps
+from ecoaudit.ingest.stamps import Stamps, date_lines
 from ecoaudit.ingest.telemetry.build import telemetry
 from ecoaudit.ingest.telemetry.frame import Readings
 
@@ -75,7 +75,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:
     if layout.problem:
         raise EcoauditError(layout.problem, where=file.path, fix=_FIX)
     account, readings = Account(), Readings()
-    stamps = layout.stamps(file.head.text.splitlines())
+    stamps = layout.stamps(date_lines(file))
     node: dict[str, list[tuple[float, float]]] = {}
     inside = False
     for number, cells, text in tables.rows(file.lines(), layout.delimiter):

@@ -5,7 +5,7 @@ from ecoaudit.ingest import tables
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, clean
 from ecoaudit.ingest.records import FormatInfo, GpuInfo, ReadOptions, Telemetry
-from ecoaudit.ingest.stamps import Stamps
+from ecoaudit.ingest.stamps import Stamps, date_lines
 from ecoaudit.ingest.telemetry.build import telemetry
 from ecoaudit.ingest.telemetry.frame import Readings, gpus_a_tick, turns
 from ecoaudit.ingest.telemetry.smi_columns import POWER_COLUMNS, Layout, PowerField, by_cells, by_header
@@ -43,7 +43,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
     account = Account()
     layout = by_cells(file.head.text)
     delimiter = layout.delimiter if layout else _delimiter(file.head)
-    stamps = layout.stamps(file.head.text.splitlines()) if layout else Stamps()
+    stamps = layout.stamps(date_lines(file)) if layout else Stamps()
     readings = Readings()
     header_text = ""
     for number, cells, text in tables.rows(((n, clean(t)) for n, t in file.lines()), delimiter):
@@ -55,7 +55,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
             if layout is not None and text.strip() != header_text:
                 account.warn(f"line {number}: the columns change in the middle of the file")
             if layout is None:
-                stamps = again.stamps(file.head.text.splitlines())
+                stamps = again.stamps(date_lines(file))
             layout, header_text = again, text.strip()
             continue
         if layout is None:

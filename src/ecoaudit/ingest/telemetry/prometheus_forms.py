@@ -8,7 +8,7 @@ from typing import Any
 from ecoaudit.ingest import tables, values
 from ecoaudit.ingest.files import LogFile
 from ecoaudit.ingest.lines import Account
-from ecoaudit.ingest.stamps import Stamps
+from ecoaudit.ingest.stamps import Stamps, date_lines
 from ecoaudit.ingest.telemetry.gpustat import objects
 
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -96,7 +96,7 @@ def grafana_columns(header: str) -> list[tuple[str | None, dict[str, str]]] | No
 
 def from_grafana(file: LogFile, account: Account) -> Iterator[Series]:
     """Yield the columns of a panel's CSV ("series joined by time"); values may carry units."""
-    stamps = Stamps.of(file.head.text.splitlines())
+    stamps = Stamps.of(date_lines(file))
     columns: list[tuple[str | None, dict[str, str]]] = []
     found: list[list[tuple[float, str]]] = []
     for number, cells, text in tables.rows(file.lines()):

@@ -9,7 +9,7 @@ from ecoaudit.ingest import tables, values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, console_lines
 from ecoaudit.ingest.records import Clock, FormatInfo, GpuInfo, ReadOptions, Telemetry
-from ecoaudit.ingest.stamps import Stamps
+from ecoaudit.ingest.stamps import Stamps, date_lines
 from ecoaudit.ingest.telemetry.build import telemetry
 from ecoaudit.ingest.telemetry.frame import Readings
 
@@ -113,7 +113,7 @@ class _Samples:
 def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
     """Return the samples of every card; tables of one sample are put together."""
     account, samples = Account(), _Samples()
-    stamps = Stamps.of(file.head.text.splitlines())
+    stamps = Stamps.of(date_lines(file))
     info: dict[Hashable, GpuInfo] = {}
     columns: _Columns | None = None
     stamp = math.nan
