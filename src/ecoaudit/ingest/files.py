@@ -17,7 +17,7 @@ import zstandard
 from ecoaudit.errors import EcoauditError
 
 HEAD_BYTES = 64 * 1024
-_READ_BYTES = 256 * 1024
+_READ_BYTES = 320 * 1024
 _PACKED_READ_BYTES = 32 * 1024
 """Of a compressed file less is read at once, so that what it becomes stays in the processor's cache."""
 _PACKED = 8

@@ -41,35 +41,39 @@ class Accumulator:
         self._rows: list[list[FloatArray]] = [[] for _ in range(devices)]
         self._steps: list[list[tuple[FloatArray, IntArray]]] = [[] for _ in range(devices)]
 
-    def add(self, time_s: FloatArray, values: FloatArray) -> None:
-        """Add samples that follow those before: times, shape (n,), never decrease.
+    def add(self, data: FloatArray) -> None:
+        """Add samples that follow those before.
 
-        `values`, shape (3, devices, n), are power (W), energy counter (J) and utilisation (%), NaN where not read; a
-        sample without power and counter is none.
+        `data`, shape (4, devices, 1 + n), holds times (the same for all devices, never decreasing), power (W), energy
+        counter (J) and utilisation (%), NaN where not read; a sample without power and counter is none. What stands
+        before the samples is overwritten.
         """
-        devices = self._samples.size
-        powered = np.isfinite(values[0])
-        usable = powered if powered.all() else powered | np.isfinite(values[1])
-        data = np.concatenate((np.broadcast_to(time_s, (1, devices, time_s.size)), values))
+        devices, samples = data.shape[1], data.shape[2] - 1
+        if not devices or not samples:
+            return
+        usable = np.isfinite(data[P, :, 1:])
+        if not usable.all():
+            usable |= np.isfinite(data[E, :, 1:])
         last = self._last[:, T]
         if usable.all() and (bool((last == last[0]).all()) or bool(np.isnan(last).all())):
-            if time_s.size:
-                self._add(slice(0, devices), data)
+            self._add(slice(0, devices), data)
             return
         for device in np.flatnonzero(usable.any(axis=1)).tolist():
-            self._add(slice(device, device + 1), data[:, device : device + 1, usable[device]])
+            here = np.flatnonzero(usable[device]) + 1
+            self._add(slice(device, device + 1), data[:, device : device + 1, np.concatenate(([0], here))])
 
     def _add(self, of: slice, data: FloatArray) -> None:
-        """Add samples, shape (4, devices, n), of neighbours in number that were all read at the same times."""
+        """Add samples of neighbours in number that were all read at the same times."""
         before = self._last[of].copy()
-        self._samples[of] += data.shape[2]
+        self._samples[of] += data.shape[2] - 1
         self._last[of] = data[:, :, -1].T
-        self._power_min_w[of] = np.fmin(self._power_min_w[of], np.fmin.reduce(data[P], axis=1))
-        self._power_max_w[of] = np.fmax(self._power_max_w[of], np.fmax.reduce(data[P], axis=1))
+        self._power_min_w[of] = np.fmin(self._power_min_w[of], np.fmin.reduce(data[P, :, 1:], axis=1))
+        self._power_max_w[of] = np.fmax(self._power_max_w[of], np.fmax.reduce(data[P, :, 1:], axis=1))
         if np.isnan(before[0, T]):
-            self._first[of] = data[:, :, 0].T
+            self._first[of] = data[:, :, 1].T
+            data = data[:, :, 1:]
         else:
-            data = np.concatenate((before.T[:, :, np.newaxis], data), axis=2)
+            data[:, :, 0] = before.T
         if data.shape[2] > 1:
             self._add_intervals(of, data)
 
@@ -79,11 +83,15 @@ class Accumulator:
         steps = histogram(dt)
         for each in self._steps[of]:
             each.append(steps)
-        counter, double = np.diff(data[E], axis=1), data[P, :, :-1] + data[P, :, 1:]
-        counted, powered = np.isfinite(counter), np.isfinite(double)
+        counter, mean_w = np.diff(data[E], axis=1), data[P, :, :-1] + data[P, :, 1:]
+        mean_w *= 0.5
+        counted, powered = np.isfinite(counter), np.isfinite(mean_w)
         back = counter < 0
-        is_open = (dt > self._open_above_s) | back | ~(counted | powered)
-        is_open |= counter > most_counted_j(self._ceiling_w[of, np.newaxis], dt)
+        is_open = counter > most_counted_j(self._ceiling_w[of, np.newaxis], dt)
+        is_open |= back
+        is_open |= dt > self._open_above_s
+        if not (counted.all() or powered.all()):
+            is_open |= ~(counted | powered)
         is_open[:, 1:] |= back[:, :-1]
         is_open[:, 0] |= self._back[of]
         self._back[of] = back[:, -1]
@@ -92,22 +100,21 @@ class Accumulator:
                 here = np.flatnonzero(is_open[device])
                 ends = data[:, device, :]
                 self._rows[of.start + device].append(np.stack([ends[:, here].T, ends[:, here + 1].T], axis=1))
+            seconds = np.where(is_open, 0.0, dt)
             counted &= ~is_open
             powered &= ~is_open
-            seconds = np.where(is_open, 0.0, dt)
         else:
             seconds = dt[np.newaxis]  # the same for all devices
-        mean_w = np.where(powered, double, 0.0)
-        mean_w *= 0.5
+        if not powered.all():
+            mean_w = np.where(powered, mean_w, 0.0)
         trapezoid = mean_w * dt
         joules = np.where(counted, counter, trapezoid)
         along = powered & ~counted
-        line = data[P] if along.any() else None
         pieces = _Pieces(self._edges, times)
-        self._sums[_ENERGY, of, pieces.segments] += pieces.of(joules, line, along)
+        self._sums[_ENERGY, of, pieces.segments] += pieces.of(joules, data[P] if along.any() else None, along)
         self._sums[_COVERED, of, pieces.segments] += pieces.of(seconds)
-        self._counter_s[of] += (counted * dt).sum(axis=1)
-        both = counted & powered
+        self._counter_s[of] += counted @ dt
+        both = counted if powered.all() or bool((counted <= powered).all()) else counted & powered
         self._compared_counter_j[of] += np.where(both, counter, 0.0).sum(axis=1)
         self._compared_power_j[of] += np.where(both, trapezoid, 0.0).sum(axis=1)
         self._add_load(of, data, seconds, pieces)
@@ -215,6 +222,10 @@ def reduce_samples(
     A counter step that means more than `ceiling_w` stays open.
     """
     one = Accumulator(1, edges, focus, sampling(time_s), None if ceiling_w is None else np.array([ceiling_w]))
-    nothing = np.full(time_s.size, np.nan)
-    one.add(time_s, np.array([[nothing if v is None else v] for v in (power_w, energy_j, util_percent)]))
+    data = np.full((4, 1, 1 + time_s.size), np.nan)
+    data[T, 0, 1:] = time_s
+    for kind, values in ((P, power_w), (E, energy_j), (U, util_percent)):
+        if values is not None:
+            data[kind, 0, 1:] = values
+    one.add(data)
     return one.partials()[0]

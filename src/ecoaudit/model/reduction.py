@@ -9,7 +9,7 @@ from ecoaudit.ingest.records import FloatArray, GpuInfo, Telemetry
 from ecoaudit.model.accumulate import Accumulator
 from ecoaudit.model.intervals import BoolArray
 from ecoaudit.model.meter_sums import MeterSums, add_meter, reduce_meter
-from ecoaudit.model.reduce import CEILING, Partial, merge, open_above, sampling
+from ecoaudit.model.reduce import CEILING, E, P, Partial, T, U, merge, open_above, sampling
 
 BLOCK = 2048
 """Samples reduced at once: eight boards' readings of that many fit the processor's second-level cache."""
@@ -107,6 +107,9 @@ def possible_power(power_w: FloatArray, most_w: FloatArray | None) -> tuple[Floa
     return possible, Impossible(int(impossible.sum()), int(np.isfinite(possible).sum()), farthest)
 
 
+_Block = tuple[FloatArray, FloatArray, FloatArray | None, FloatArray | None, dict[str, FloatArray]]
+
+
 class Reduction:
     """A file being reduced, block by block."""
 
@@ -116,7 +119,8 @@ class Reduction:
         ceiling_w = np.array([CEILING * gpu.power_limit_w if gpu.power_limit_w else np.inf for gpu in file.gpus])
         self._gpus = Accumulator(len(file.gpus), edges, focus, open_above_s, ceiling_w)
         self._host = Accumulator(len(zones), edges, focus, open_above_s)
-        self._waiting: list[tuple[FloatArray, FloatArray]] = []
+        self._waiting: list[_Block] = []
+        self._count = 0
 
     def add(
         self,
@@ -130,29 +134,26 @@ class Reduction:
 
         They are reduced when there are enough: few at a time cost as much as many.
         """
-        boards = len(self._infos)
-        data = np.full((3 * boards + len(self._zones), time_s.size), np.nan)
-        for place, values in enumerate((power_w, energy_j, util_percent)):
-            if values is not None:
-                data[place * boards : (place + 1) * boards] = values.T
-        for place, zone in enumerate(self._zones, start=3 * boards):
-            data[place] = host_energy_j[zone]
-        self._waiting.append((time_s, data))
-        if sum(times.size for times, _ in self._waiting) >= BLOCK:
+        self._waiting.append((time_s, power_w, energy_j, util_percent, host_energy_j))
+        self._count += time_s.size
+        if self._count >= BLOCK:
             self._reduce()
 
     def _reduce(self) -> None:
-        if not self._waiting:
-            return
-        boards = len(self._infos)
-        time_s = np.concatenate([times for times, _ in self._waiting])
-        data = np.concatenate([values for _, values in self._waiting], axis=1)
-        self._waiting = []
-        if boards:
-            self._gpus.add(time_s, data[: 3 * boards].reshape(3, boards, time_s.size))
-        if self._zones:
-            nothing = np.full((len(self._zones), time_s.size), np.nan)
-            self._host.add(time_s, np.stack([nothing, data[3 * boards :], nothing]))
+        gpus = np.empty((4, len(self._infos), 1 + self._count))
+        host = np.full((4, len(self._zones), 1 + self._count), np.nan)
+        start = 1
+        for time_s, power_w, energy_j, util_percent, host_energy_j in self._waiting:
+            here = slice(start, start + time_s.size)
+            gpus[T, :, here] = host[T, :, here] = time_s
+            for kind, values in ((P, power_w), (E, energy_j), (U, util_percent)):
+                gpus[kind, :, here] = np.nan if values is None else values.T
+            for row, zone in enumerate(self._zones):
+                host[E, row, here] = host_energy_j[zone]
+            start += time_s.size
+        self._waiting, self._count = [], 0
+        self._gpus.add(gpus)
+        self._host.add(host)
 
     def sums(self) -> FileSums:
         """Return what was reduced."""

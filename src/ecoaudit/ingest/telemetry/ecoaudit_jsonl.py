@@ -4,6 +4,7 @@ The format is described by `telemetry.schema.json` beside this file.
 """
 
 import math
+import mmap
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,8 +47,18 @@ def sniff(head: Head) -> str | None:
     return None
 
 
-_BYTES_A_GPU = 40
-"""Bytes of a log for each sample of a GPU, at least."""
+_BYTES_A_GPU = 24
+"""Bytes of a log for each sample of a GPU, rather too few: more memory than is written to is none."""
+
+
+def _unwritten(rows: int, columns: int) -> FloatArray:
+    """Return an array whose memory is taken as it is written.
+
+    `numpy.empty` asks for huge pages, which the kernel at times searches for as long as all of the reading takes.
+    """
+    size = max(rows * columns, 1)
+    pages = mmap.mmap(-1, 8 * size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(pages, dtype=np.float64, count=rows * columns).reshape(rows, columns)
 
 
 class _Grown:
@@ -65,7 +76,7 @@ class _Grown:
         if values is None and self._array is None:
             return
         if self._array is None or end > self._array.shape[1]:
-            wider = np.empty((self._width, max(2 * end, self._expected)))
+            wider = _unwritten(self._width, max(2 * end, self._expected))
             wider[:, :start] = np.nan if self._array is None else self._array[:, :start]
             self._array = wider
         self._array[:, start:end] = np.nan if values is None else values.T
