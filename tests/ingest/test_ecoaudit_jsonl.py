@@ -170,6 +170,21 @@ def test_lines_out_of_order_are_sorted_by_their_clock(write: Write, order: list[
     assert any("samples stand out of order" in text for text in telemetry.quality.warnings)
 
 
+@pytest.mark.parametrize("monotonic", [True, False])
+def test_times_in_milliseconds_are_an_error_and_a_damaged_one_a_bad_line(write: Write, monotonic: bool) -> None:
+    def clocks(i: int) -> dict[str, float | None]:
+        return {"m": 1.0 + i if monotonic else None}
+
+    thousands = [sample(i, **clocks(i), t=1000 * (T0 + i)) for i in range(9)]
+    with pytest.raises(EcoauditError, match="no sample has a time in Unix seconds; the first has t=1764000000000") as e:
+        one(write("a.jsonl", "\n".join([header(), *thousands])))
+    assert e.value.where is not None and e.value.where.endswith("a.jsonl")
+    mixed = [thousands[i] if i == 4 else sample(i, **clocks(i)) for i in range(9)]
+    telemetry = one(write("b.jsonl", "\n".join([header(), *mixed])))
+    assert telemetry.time_s.tolist() == [T0 + i for i in range(9) if i != 4]
+    assert telemetry.quality.bad_lines == 1
+
+
 def test_a_recorder_started_anew_without_a_header_goes_on_by_the_wall_clock(write: Write) -> None:
     lines = [sample(i, m=float(i % 50)) for i in range(100)]
     telemetry = one(write("a.jsonl", "\n".join([header(), *lines])))

@@ -17,6 +17,7 @@ from ecoaudit.ingest.records import FloatArray, IntArray
 from ecoaudit.ingest.telemetry.shapes import Plan, Shape, Shapes
 
 _MAX_DIGITS = 15
+_MAX_BEHIND = 7
 _PAD = 24
 """Bytes in front of a block, a whole number of words: a number's digits are taken from three words."""
 _NEWLINE = 10
@@ -28,6 +29,8 @@ _POWERS = 10.0 ** np.arange(8)
 _BYTE, _WORD = np.uint64(8), np.uint64(64)
 # Of 8 bytes that end with a number, as a little-endian word, the digits are the uppermost bytes: keep n of them.
 _KEEP = np.array([(0x0F0F0F0F0F0F0F0F << 8 * (8 - n)) & 0x0F0F0F0F0F0F0F0F for n in range(9)], dtype=np.uint64)
+# The same for a number of n digits in two words: of the last eight digits, and of those before them.
+_LOW, _HIGH = _KEEP[[min(n, 8) for n in range(17)]], _KEEP[[max(n - 8, 0) for n in range(17)]]
 # Of the same 8 bytes, those of the n digits behind the point, whole; and all others.
 _BEHIND = np.array([(~0 << 8 * (8 - n)) & 0xFFFFFFFFFFFFFFFF for n in range(8)], dtype=np.uint64)
 _BEFORE = ~_BEHIND
@@ -63,17 +66,21 @@ class Columns:
 
     def rows(self, start: int, end: int) -> "Columns":
         """Return the samples from `start` up to `end`."""
+        return self.chosen(slice(start, end))
+
+    def chosen(self, which: slice | IntArray) -> "Columns":
+        """Return some of the samples."""
         return Columns(
-            self.wall[start:end],
-            self.mono[start:end],
-            {name: None if v is None else v[start:end] for name, v in self.metrics.items()},
-            {zone: v[start:end] for zone, v in self.zones.items()},
-            None if self.node_w is None else self.node_w[start:end],
-            None if self.has_node_w is None else self.has_node_w[start:end],
+            self.wall[which],
+            self.mono[which],
+            {name: None if v is None else v[which] for name, v in self.metrics.items()},
+            {zone: v[which] for zone, v in self.zones.items()},
+            None if self.node_w is None else self.node_w[which],
+            None if self.has_node_w is None else self.has_node_w[which],
         )
 
 
-def columns(block: bytes, shapes: Shapes) -> tuple[list[tuple[IntArray, Columns]], list[int], list[int]]:
+def columns(block: bytes, shapes: Shapes) -> tuple[list[tuple[IntArray, Columns]], list[int], IntArray]:
     """Read a block of whole lines; returns `(found, left, ends)`.
 
     `found` holds, for each kind of sample, the numbers of its lines in the block, ascending, and what they say. `left`
@@ -94,7 +101,7 @@ def columns(block: bytes, shapes: Shapes) -> tuple[list[tuple[IntArray, Columns]
     last = np.flatnonzero((skeleton & np.uint8(_ALIEN)) == _NEWLINE)
     first = np.concatenate(([0], last[:-1] + 1))
     line_ends = place[last + 1]
-    ends = (line_ends - (_PAD - 1)).tolist()
+    ends = line_ends - (_PAD - 1)
     kind = _kinds(block, skeleton, first, last, ends, shapes)
     for number, shape in enumerate(shapes.shapes):
         if shape.fixed:
@@ -117,7 +124,7 @@ def columns(block: bytes, shapes: Shapes) -> tuple[list[tuple[IntArray, Columns]
 
 
 def _kinds(
-    block: bytes, skeleton: _Bytes, first: IntArray, last: IntArray, ends: list[int], shapes: Shapes
+    block: bytes, skeleton: _Bytes, first: IntArray, last: IntArray, ends: IntArray, shapes: Shapes
 ) -> IntArray:
     """Return the number of each line's shape, -1 where it has none; shape (lines,)."""
     lengths = last + 1 - first
@@ -127,7 +134,9 @@ def _kinds(
     if doubtful.any():
         parts = [known[k] if k >= 0 else bytes(n) for k, n in zip(kind.tolist(), lengths.tolist(), strict=True)]
     else:
-        parts = list(map(known.__getitem__, kind.tolist()))
+        begins = np.concatenate(([0], np.flatnonzero(np.diff(kind)) + 1))
+        counts = np.diff(begins, append=kind.size)
+        parts = [known[k] * n for k, n in zip(kind[begins].tolist(), counts.tolist(), strict=True)]
     wrong = skeleton != np.frombuffer(b"".join(parts), np.uint8)
     if not wrong.any():
         return kind
@@ -181,9 +190,12 @@ def _numbers(words: _Words, place: IntArray, first: IntArray, plan: Plan) -> tup
             behind = end - point
             behind -= 1
             total += behind
-            exact &= (behind < 8).all(axis=0)
-            np.minimum(behind, 7, out=behind)
-        exact &= (total <= _MAX_DIGITS).all(axis=0)
+            if behind.max(initial=0) > _MAX_BEHIND:
+                exact &= (behind <= _MAX_BEHIND).all(axis=0)
+                np.minimum(behind, _MAX_BEHIND, out=behind)
+        if total.max(initial=0) > _MAX_DIGITS:
+            exact &= (total <= _MAX_DIGITS).all(axis=0)
+            np.minimum(total, _MAX_DIGITS, out=total)
         numbers = _digits(words, end, total, behind).view(np.int64).astype(np.float64)
         if behind is not None:
             numbers /= _POWERS.take(behind)
@@ -222,12 +234,12 @@ def _digits(words: _Words, end: IntArray, total: IntArray, behind: IntArray | No
         moved &= _BEFORE.take(behind)
         low |= moved
         high <<= _BYTE
-    low &= _KEEP.take(np.minimum(total, 8))
+    low &= _LOW.take(total)
     values = _eight_digits(low)
     if long:
         many = np.flatnonzero(total.max(axis=1, initial=0) > 8)
         some = slice(int(many[0]), int(many[-1]) + 1) if many.size else slice(0)
-        rest = _eight_digits(high[some] & _KEEP.take(np.clip(total[some] - 8, 0, 8)))
+        rest = _eight_digits(high[some] & _HIGH.take(total[some]))
         rest *= np.uint64(10**8)
         values[some] += rest
     return values

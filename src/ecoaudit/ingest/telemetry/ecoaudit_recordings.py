@@ -17,6 +17,9 @@ from ecoaudit.ingest.telemetry.ecoaudit_lines import SCHEMA, Footer, Gpu, Header
 from ecoaudit.ingest.telemetry.ecoaudit_lines import Event as EventLine
 from ecoaudit.ingest.telemetry.shapes import METRICS
 
+LATEST_S = 1e10
+"""No clock shows the year 2286: a larger number counts milliseconds, or is damage."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -85,9 +88,10 @@ def recordings(
     """Yield what a file holds in its order; bad lines and what is odd are counted in `account`.
 
     Values of the metrics in `unread` may be 0 where there are any.
-    Raises `EcoauditError` at the end when no line is whole.
+    Raises `EcoauditError` at the end when no line is whole, or no sample has a time in seconds.
     """
     current: Recording | None = None
+    times = Times()
     for block in records(file, account, unread):
         for record in _samples_joined(block):
             if isinstance(record, Header):
@@ -96,7 +100,7 @@ def recordings(
                 current = Recording(record)
                 yield current, None
             elif isinstance(record, EventLine):
-                if current is not None:
+                if current is not None and abs(record.t) < LATEST_S:
                     yield current, record
             elif isinstance(record, Footer):
                 if record.missed and current is not None:
@@ -105,11 +109,45 @@ def recordings(
                 if current is None:
                     current = _without_header(record, account)
                     yield current, None
-                fitting = _fitting(record, current, account)
+                fitting = times.possible(_fitting(record, current, account), account)
                 if fitting is not None:
                     yield current, current.restated(fitting)
     if current is None:
         raise EcoauditError(f"no header and no sample among {account.lines} lines", where=file.path)
+    times.check(file)
+
+
+@dataclass
+class Times:
+    """How many samples have a time in Unix seconds, and the first that is none."""
+
+    found: int = 0
+    first_bad: float | None = None
+
+    def possible(self, samples: Columns | None, account: Account) -> Columns | None:
+        """Return samples without those that have no time, which are bad lines; None where none is left."""
+        if samples is None:
+            return None
+        bad = np.abs(samples.wall) >= LATEST_S
+        self.found += len(samples)
+        if not bad.any():
+            return samples
+        wrong = samples.wall[bad].tolist()
+        self.found -= len(wrong)
+        self.first_bad = wrong[0] if self.first_bad is None else self.first_bad
+        account.records -= len(wrong)
+        for t in wrong:
+            account.bad(0, f"sample at t={t:.15g}", "t is no time in Unix seconds")
+        return None if bad.all() else samples.chosen(np.flatnonzero(~bad))
+
+    def check(self, file: LogFile) -> None:
+        """Raise `EcoauditError` where a file has samples and none has a time."""
+        if self.first_bad is not None and not self.found:
+            raise EcoauditError(
+                f"no sample has a time in Unix seconds; the first has t={self.first_bad:.15g}",
+                where=file.path,
+                fix="give t in seconds since 1970: milliseconds / 1000",
+            )
 
 
 def _samples_joined(block: list[Line | Columns]) -> Iterator[Header | EventLine | Footer | Columns | list[Sample]]:
