@@ -123,9 +123,7 @@ def columns(block: bytes, shapes: Shapes) -> tuple[list[tuple[IntArray, Columns]
     return found, sorted(left), ends
 
 
-def _kinds(
-    block: bytes, skeleton: _Bytes, first: IntArray, last: IntArray, ends: IntArray, shapes: Shapes
-) -> IntArray:
+def _kinds(block: bytes, skeleton: _Bytes, first: IntArray, last: IntArray, ends: IntArray, shapes: Shapes) -> IntArray:
     """Return the number of each line's shape, -1 where it has none; shape (lines,)."""
     lengths = last + 1 - first
     kind = shapes.by_length.take(lengths, mode="clip")

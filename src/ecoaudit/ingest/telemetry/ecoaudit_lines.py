@@ -145,7 +145,8 @@ def _by_columns(block: bytes, number: int, shapes: Shapes, account: Account) -> 
     out: list[Line | Columns] = []
     done = 0
     for line in left:
-        between = _line_by_line(block[ends[line - 1] if line else 0 : ends[line] - 1], number + line, account)
+        start, end = int(ends[line - 1]) if line else 0, int(ends[line]) - 1
+        between = _line_by_line(block[start:end], number + line, account)
         here = int(np.searchsorted(rows, line))
         if between and here > done:
             out.append(samples.rows(done, here))
