@@ -66,6 +66,15 @@ def test_recomputed_flops_are_hfu_beside_mfu() -> None:
     assert found.hfu.value / found.mfu.value == pytest.approx(5.6 / 4.2)
 
 
+def test_an_adapter_on_a_frozen_base_is_4n_where_the_log_tells() -> None:
+    run = training(tokens=1e9, params=7e9, lora=True)
+    assert count_work(run, 8).flops_per_token == pytest.approx(4 * 7e9)
+    counted = training(tokens=1e9, flops=4.2e19, flops_kind="model", lora=True)
+    assert count_work(counted, 8).flops_per_token == pytest.approx(4 * 7e9)
+    stated = count_work(run, 8, StatedModel("given by the user", params=8e9))
+    assert stated.flops_per_token == pytest.approx(4 * 8e9)
+
+
 def test_a_logged_rate_with_recomputation_is_hfu_and_no_mfu() -> None:
     """Megatron-DeepSpeed counts the second forward pass; without the model's size nothing tells the FLOPs without."""
     count = np.arange(1, 101)
@@ -160,6 +169,15 @@ def test_a_stated_model_goes_before_what_the_log_says() -> None:
     assert work.flops is not None and not work.flops.factors
     assert work.flops.value == pytest.approx(1e9 * (6 * 6.738e9 + 6 * 32 * 4096 * 4096))
     assert work.source.startswith("6N + 6Lhs") and work.source.endswith("model: test")
+
+
+def test_a_stated_sequence_length_makes_tokens_of_the_logged_samples() -> None:
+    run = training(0.0, 3600.0, samples=1e5, params=7e9)
+    plain = audit(telemetry=[NODE], training=[run])
+    found = audit(telemetry=[NODE], training=[run], model=StatedModel("test", sequence_length=4096))
+    assert plain.efficiency.j_per_token is None and plain.training.tokens is None
+    assert found.training.tokens == pytest.approx(4.096e8) and found.efficiency.j_per_token is not None
+    assert found.training.flops is not None and found.training.flops.value > 6 * 7e9 * 4.096e8
 
 
 def test_of_a_mixture_of_experts_the_active_parameters_count() -> None:

@@ -208,6 +208,7 @@ class TrainingLog:
     `job_start_s`/`job_end_s` bracket everything the process logged, `train_start_s`/`train_end_s` the training itself.
     `tokens`, `samples`, `flops` are totals of useful work; work repeated after a restart is in `rework_*`.
     `embedding_params` are those of `params` that are only looked up: an input embedding of its own.
+    `lora`: an adapter is trained and the rest of `params` is frozen.
     `flops_kind` is `model` (no recompute) or `hardware` (with it). `throughput_tokens_per_s` is global.
     `gpu_energy_j_per_step` has the shape of `steps`: joules a step of one GPU, the mean over ranks.
     `run_id` is the tracker's (W&B, MLflow), which a resumed run keeps.
@@ -233,6 +234,7 @@ class TrainingLog:
     flops_kind: Literal["model", "hardware"] | None = None
     params: float | None = None
     embedding_params: float | None = None
+    lora: bool = False
     sequence_length: int | None = None
     global_batch_size: int | None = None
     precision: str | None = None

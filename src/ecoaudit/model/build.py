@@ -16,7 +16,7 @@ from ecoaudit.model.drivers import drivers
 from ecoaudit.model.efficiency import Reference, efficiency, find_reference
 from ecoaudit.model.facts import RunFacts
 from ecoaudit.model.findings import findings
-from ecoaudit.model.flops import Work, count_work, workload_of
+from ecoaudit.model.flops import Work, count_work, is_lora, workload_of
 from ecoaudit.model.grounding import Grounded, by_power, rapl_energy
 from ecoaudit.model.hardware import System, describe_system
 from ecoaudit.model.inputs import Identity, ModelOptions, Site, Tables
@@ -133,10 +133,10 @@ def build_audit(
     invoice = bill(site, gpu_hours, notes, read.system.lacking)
     inside = ledger.best_inside(in_training)
     reference = find_reference(
-        read.system, read.training, tables.measured_pairs(), lora=stated is not None and stated.lora
+        read.system, read.training, tables.measured_pairs(), lora=is_lora(read.training, stated)
     )
     fastest = find_throughput(
-        read.system, read.training, tables.throughputs(), notes, lora=stated is not None and stated.lora
+        read.system, read.training, tables.throughputs(), notes, lora=is_lora(read.training, stated)
     )
     training_figure = ledger.best(in_training)
     powers = filling_w(read.gpus)

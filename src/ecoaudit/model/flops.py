@@ -84,16 +84,19 @@ def count_work(training: TrainingLog, gpu_count: int | None, stated: StatedModel
     if shape is not None and tokens:
         source = f"{_linear(lora=shape.lora)} + 6Lhs per token, {training.benchmark}"
         return Work(tokens, exact(tokens * shape.flops_per_token()), source)
-    if training.flops and training.flops_kind == "model":
+    if training.flops and training.flops_kind == "model" and not training.lora:
         return Work(tokens, exact(training.flops), f"counted by {training.framework}")
     if training.params and tokens:
         params = training.params - (training.embedding_params or 0.0)
         if training.layers and training.hidden_size and training.sequence_length:
-            logged = Architecture(params, training.layers, training.hidden_size, training.sequence_length)
-            source = "6N + 6Lhs per token, L and h as logged"
-            return Work(tokens, exact(tokens * logged.flops_per_token()), source)
-        return _from_parameters(params, training.sequence_length, tokens, lora=False)
+            shape = Architecture(params, training.layers, training.hidden_size, training.sequence_length, training.lora)
+            source = f"{_linear(lora=training.lora)} + 6Lhs per token, L and h as logged"
+            return Work(tokens, exact(tokens * shape.flops_per_token()), source)
+        return _from_parameters(params, training.sequence_length, tokens, lora=training.lora)
     flops = logged_flops(training, gpu_count)
+    if flops and training.lora and training.flops_kind == "model":
+        source = f"counted by {training.framework} as 6N a token; 4N, as the base is frozen"
+        return Work(tokens, exact(flops * 4.0 / 6.0), source)
     if flops is None:
         return Work(tokens, None, "neither the model's size nor its FLOPs are in the logs")
     if training.flops_kind == "hardware":
@@ -114,6 +117,11 @@ def logged_flops(training: TrainingLog, gpu_count: float | None) -> float | None
     return rate * 1e12 * gpu_count * seconds
 
 
+def is_lora(training: TrainingLog | None, stated: StatedModel | None) -> bool:
+    """Return whether the run trains an adapter on a frozen model, as stated or as logged."""
+    return (stated is not None and stated.lora) or (training is not None and training.lora)
+
+
 def _sequence(training: TrainingLog, stated: StatedModel | None) -> int | None:
     """Return the sequence length: as stated, as logged, else as the known model was published with."""
     if stated is None:
@@ -126,17 +134,18 @@ def _from_statement(stated: StatedModel, training: TrainingLog, sequence: int | 
     params = stated.active_params or stated.params
     if params is None:
         raise ValueError("a stated model has params or active_params")
+    lora = is_lora(training, stated)
     whose = f"model: {stated.source}"
     if stated.layers and stated.hidden_size and sequence:
-        shape = Architecture(params, stated.layers, stated.hidden_size, sequence, stated.lora)
-        source = f"{_linear(lora=stated.lora)} + 6Lhs per token; {whose}"
+        shape = Architecture(params, stated.layers, stated.hidden_size, sequence, lora)
+        source = f"{_linear(lora=lora)} + 6Lhs per token; {whose}"
         return Work(tokens, exact(tokens * shape.flops_per_token()), source)
     layers, hidden = training.layers, training.hidden_size
     if layers and hidden and sequence and _fits(params, layers, hidden):
-        shape = Architecture(params, layers, hidden, sequence, stated.lora)
-        source = f"{_linear(lora=stated.lora)} + 6Lhs per token, L and h as logged; {whose}"
+        shape = Architecture(params, layers, hidden, sequence, lora)
+        source = f"{_linear(lora=lora)} + 6Lhs per token, L and h as logged; {whose}"
         return Work(tokens, exact(tokens * shape.flops_per_token()), source)
-    work = _from_parameters(params, sequence, tokens, lora=stated.lora)
+    work = _from_parameters(params, sequence, tokens, lora=lora)
     return Work(work.tokens, work.flops, f"{work.source}; {whose}")
 
 

@@ -222,6 +222,7 @@ def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> Tr
     if run.prefixed and not run.clock.naive:
         options = ReadOptions(zone=UTC)  # the times in front of the lines name their zone
     clock = console.set_clock(steps, options)
+    lora = _is_adapter(run)
     return steps.log(
         file,
         FORMAT.format,
@@ -232,7 +233,8 @@ def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> Tr
         samples=_samples(run, steps, done),
         flops=flops,
         flops_kind="model" if flops else None,
-        params=_parameters(run, account),
+        params=run.facts.get("all") or (None if lora else run.facts.get("params")),
+        lora=lora,
         global_batch_size=int(run.facts["batch"]) if "batch" in run.facts else None,
         throughput_samples_per_s=rate,
         phases=run.phases.localised(options),
@@ -271,16 +273,10 @@ def _window(run: _Run, runtime: float | None, options: ReadOptions) -> dict[str,
     return {"clock": clock, "train_start_s": float(start), "train_end_s": float(end)}
 
 
-def _parameters(run: _Run, account: Account) -> float | None:
-    """Return the model's parameters; none for an adapter, whose frozen model does other work than 6 FLOPs a token."""
+def _is_adapter(run: _Run) -> bool:
+    """Return whether an adapter is trained on a frozen model; then the Trainer's own count is the adapter's."""
     trainable = run.facts.get("params") or run.facts.get("trainable")
-    if trainable and (adapter(run.settings) or trainable < 0.5 * run.facts.get("all", 0.0)):
-        account.warn(
-            f"an adapter of {trainable:,.0f} parameters is trained on a frozen model: the model's own are not taken "
-            "for trained ones"
-        )
-        return None
-    return trainable
+    return bool(trainable) and (adapter(run.settings) or (trainable or 0.0) < 0.5 * run.facts.get("all", 0.0))
 
 
 def _samples(run: _Run, steps: Steps, done: float) -> float | None:

@@ -94,16 +94,12 @@ class _Told:
         devices, nodes = (values.fact(self.facts.get(name)) for name in ("devices", "num_nodes"))
         return values.whole(devices * (nodes or 1)) if devices else None
 
-    def parameters(self, account: Account) -> float | None:
-        """Return the model's parameters, none where most are frozen: they do other work than 6 FLOPs a token."""
+    def parameters(self) -> dict[str, Any]:
+        """Return the model's parameters, and whether most of them are frozen below an adapter."""
         total, trained, frozen = (values.fact(self.facts.get(n)) for n in ("total", "trainable", "non-trainable"))
-        if trained and frozen and frozen > trained:
-            account.warn(
-                f"an adapter of {trained:,.0f} parameters is trained on a frozen model: the model's own are not taken "
-                "for trained ones"
-            )
-            return None
-        return total or trained
+        if trained and frozen:
+            return {"params": trained + frozen, "lora": frozen > trained}
+        return {"params": total or trained}
 
 
 def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
@@ -125,7 +121,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
             account,
             clock=clock,
             phases=told.phases.localised(options if told.clock.naive else ReadOptions()),
-            params=told.parameters(account),
+            **told.parameters(),
             tokens=values.fact(told.facts.get("tokens")),
             runtime_s=values.fact(told.facts.get("runtime")),
             **known | facts(told.settings) | model_facts(told.facts),
