@@ -40,7 +40,7 @@ from ecoaudit.model.plausible import note_impossible, plausible, why_no_board_en
 from ecoaudit.model.quality import quality
 from ecoaudit.model.reduction import Reducer, reduce_in_memory
 from ecoaudit.model.reported import reported_energy
-from ecoaudit.model.stated import with_hardware
+from ecoaudit.model.stated import sized, with_hardware, with_sequence
 from ecoaudit.model.throughput import find_throughput
 from ecoaudit.model.timeline import Cuts, cut, timeline
 from ecoaudit.model.training import combine, filled, restated
@@ -87,7 +87,7 @@ def build_audit(
     notes = Notes()
     for text in (*logs.warnings, *site.warnings):
         notes.warn(text)
-    logs = with_hardware(logs, options.hardware, tables, notes)
+    logs = with_sequence(with_hardware(logs, options.hardware, tables, notes), options.model)
     # Segments end where the intensity changes, so that its integral against the power is exact.
     read = _read(logs, options, tables, reducer, notes, site.series.time_s if site.series is not None else None)
     duration_s = read.time.duration_s
@@ -123,7 +123,8 @@ def build_audit(
             notes.warn(site.pue_warning)
     gpu_hours = read.system.allocated * duration_s / 3600.0 if read.system.allocated and duration_s else None
     stated = options.model
-    work = count_work(read.training, read.system.gpu_count, stated) if read.training else None
+    sized_model = sized(stated, read.training)
+    work = count_work(read.training, read.system.gpu_count, sized_model) if read.training else None
     divisible = read.training if read.mismatch is None else None
     grid = intensity(site, read.edges, _central_by_segment(ledger) if read.cuts else None, notes)
     if grid is None:

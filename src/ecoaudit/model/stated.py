@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ecoaudit.ingest.records import GpuInfo, RunLogs
-from ecoaudit.model.inputs import GIVEN, StatedHardware, Tables
+from ecoaudit.ingest.records import GpuInfo, RunLogs, TrainingLog
+from ecoaudit.model.inputs import GIVEN, StatedHardware, StatedModel, Tables
 from ecoaudit.model.notes import Notes
 from ecoaudit.reference.types import Gpu
 
@@ -29,6 +29,34 @@ def with_hardware(logs: RunLogs, stated: StatedHardware | None, tables: Tables, 
     if stated.nodes is not None:
         notes.state("number of nodes", str(stated.nodes), GIVEN)
     return logs
+
+
+def with_sequence(logs: RunLogs, stated: StatedModel | None) -> RunLogs:
+    """Return the logs with the tokens that the stated sequence length makes of samples that no log counts in tokens."""
+    length = stated.sequence_length if stated is not None else None
+    if not length:
+        return logs
+    return replace(logs, training=tuple(_in_tokens(log, length) for log in logs.training))
+
+
+def _in_tokens(log: TrainingLog, length: int) -> TrainingLog:
+    if log.tokens is not None or log.samples is None or log.tokens_per_sample is not None:
+        return log
+    steps = replace(log.steps, tokens=log.steps.samples * length) if log.steps is not None else None
+    return replace(log, tokens=log.samples * length, tokens_per_sample=float(length), steps=steps)
+
+
+def sized(stated: StatedModel | None, training: TrainingLog | None) -> StatedModel | None:
+    """Return the stated model to count FLOPs by: with a size of its own, else with the logged one where the statement
+    changes how it counts (LoRA, a shape); None where the logs are to be counted as they are.
+    """
+    if stated is None or stated.params is not None or stated.active_params is not None:
+        return stated
+    counts = stated.lora or stated.layers is not None
+    if not counts or training is None or training.params is None:
+        return None
+    without_lookup = training.params - (training.embedding_params or 0.0)
+    return replace(stated, params=without_lookup, source=f"size as logged, {stated.source}")
 
 
 def _named(logs: RunLogs, gpu: Gpu, tables: Tables, notes: Notes) -> RunLogs:
