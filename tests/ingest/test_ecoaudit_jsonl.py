@@ -171,6 +171,26 @@ def test_lines_out_of_order_are_sorted_by_their_clock(write: Write, order: list[
 
 
 @pytest.mark.parametrize("monotonic", [True, False])
+def test_a_node_meter_that_fell_silent_holds_for_a_minute(write: Write, monotonic: bool) -> None:
+    def node(i: int) -> dict[str, Any]:
+        read = {"node_w": 5000.0 + i} if i in {0, 10, 20, 200} else {"node_w": None} if i == 220 else {}
+        return read | ({} if monotonic else {"m": None})
+
+    telemetry = one(write("a.jsonl", "\n".join([header(), *(sample(i, **node(i)) for i in range(240))])))
+    assert telemetry.node_power_w is not None
+    read = np.flatnonzero(np.isfinite(telemetry.node_power_w)).tolist()
+    assert read == [*range(81), *range(200, 220)]
+    assert telemetry.node_power_w[80] == 5020.0
+
+
+def test_a_node_meter_read_seldom_holds_for_three_intervals(write: Write) -> None:
+    lines = [sample(300 * i, **({"node_w": 5000.0} if i in {0, 2} else {})) for i in range(9)]
+    telemetry = one(write("a.jsonl", "\n".join([header().replace(":1.0", ":300.0"), *lines])))
+    assert telemetry.node_power_w is not None
+    assert np.flatnonzero(np.isfinite(telemetry.node_power_w)).tolist() == [*range(6)]
+
+
+@pytest.mark.parametrize("monotonic", [True, False])
 def test_times_in_milliseconds_are_an_error_and_a_damaged_one_a_bad_line(write: Write, monotonic: bool) -> None:
     def clocks(i: int) -> dict[str, float | None]:
         return {"m": 1.0 + i if monotonic else None}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from ecoaudit.record.nodepower import CommandMeter
+from ecoaudit.record.nodepower import CommandMeter, HwmonMeter
 from ecoaudit.record.rapl import Rapl
 from ecoaudit.record.recorder import Meters
 from ecoaudit.record.sink import daily_segments
@@ -182,3 +182,22 @@ def test_host_meters_stand_beside_the_gpus(stub: Any, tmp_path: Path) -> None:
     assert with_rapl == [0.0, 5.0, 7.0]  # every five seconds, and at the end
     assert samples_of(lines)[0]["rapl_j"] == {"package-0": 250.0}
     assert [s["node_w"] for s in samples_of(lines) if "node_w" in s] == [812.5]
+
+
+def test_a_node_meter_that_stops_answering_is_written_as_unknown(stub: Any, tmp_path: Path) -> None:
+    reading = tmp_path / "power1_average"
+    reading.write_text("812500000")
+
+    def silent() -> None:
+        reading.write_text("")
+
+    meters = Meters(None, node=HwmonMeter(reading, 10.0))
+    lines = simulate(
+        stub,
+        tmp_path / "run.jsonl",
+        35.0,
+        prepare=lambda clock: clock.at(15.0, silent),
+        meters=meters,
+    )
+    read = [(s["m"], s["node_w"]) for s in samples_of(lines) if "node_w" in s]
+    assert read == [(0.0, 812.5), (10.0, 812.5), (20.0, None), (30.0, None)]

@@ -3,6 +3,7 @@
 Commands run in the background and are looked at once a tick: a BMC that takes seconds to answer delays nothing.
 """
 
+import math
 import os
 import re
 import shlex
@@ -21,12 +22,12 @@ LONGEST_BACKOFF_S = 600.0
 
 
 class NodeMeter(Protocol):
-    """A source of node power; `poll` returns watts when a new reading has arrived, else None."""
+    """A source of node power."""
 
     source: str
 
     def poll(self, now_s: float) -> float | None:
-        """Return a new reading in watts, or None."""
+        """Return a new reading in watts, NaN when the meter did not answer or not with a number, else None."""
 
     def close(self) -> None:
         """Stop what runs in the background."""
@@ -49,7 +50,7 @@ class HwmonMeter:
         try:
             return round(int(os.pread(self._descriptor, 32, 0)) / 1e6, 1)
         except (OSError, ValueError):
-            return None
+            return math.nan
 
     def close(self) -> None:
         """Close the meter's file."""
@@ -76,7 +77,7 @@ class CommandMeter:
         if self._pid is None:
             if now_s >= self._next_s:
                 self._next_s = now_s + self._every_s
-                self._start(now_s)
+                return self._start(now_s)
             return None
         self._drain()
         pid, status = os.waitpid(self._pid, os.WNOHANG)
@@ -90,12 +91,11 @@ class CommandMeter:
         self._pid = None
         match = self._pattern.search(self._output) if status == 0 else None
         if match is None:
-            self._back_off(now_s)
-            return None
+            return self._back_off(now_s)
         self._failures = 0
         return float(match[match.lastindex or 0])
 
-    def _start(self, now_s: float) -> None:
+    def _start(self, now_s: float) -> float | None:
         read_end, write_end = os.pipe()
         os.set_blocking(read_end, False)
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
@@ -104,17 +104,19 @@ class CommandMeter:
             self._pid = os.posix_spawnp(self._argv[0], self._argv, os.environ, file_actions=actions, setpgroup=0)
         except OSError:
             os.close(read_end)
-            self._back_off(now_s)
+            return self._back_off(now_s)
         else:
             self._pipe, self._output, self._deadline_s = read_end, b"", now_s + TIMEOUT_S
+            return None
         finally:
             os.close(write_end)
             os.close(null)
 
-    def _back_off(self, now_s: float) -> None:
-        """After a failure wait twice as long each time, ten minutes at most."""
+    def _back_off(self, now_s: float) -> float:
+        """After a failure, which is NaN, wait twice as long each time, ten minutes at most."""
         self._failures += 1
         self._next_s = now_s + min(self._every_s * 2**self._failures, LONGEST_BACKOFF_S)
+        return math.nan
 
     def _drain(self) -> None:
         try:

@@ -1,5 +1,6 @@
 """The loop: wait for the tick, read, write one line. Ticks lie on a fixed grid, so that lateness never adds up."""
 
+import math
 import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -127,7 +128,7 @@ class Recorder:
             self._restate_at_s = now + RESTATE_EVERY_S
             self._upkeep()
         if self._meters.node is not None and (power := self._meters.node.poll(now)) is not None:
-            sample["node_w"] = power
+            sample["node_w"] = power if math.isfinite(power) else None  # an absent key would repeat the last reading
         # Where nothing can be read, a bare line now and then gives the job's phases and steps a time that they lie in.
         if (len(sample) > 3 or slow_due) and self._write(sample):
             self._samples += 1

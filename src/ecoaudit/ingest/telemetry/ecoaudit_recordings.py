@@ -17,6 +17,10 @@ from ecoaudit.ingest.telemetry.ecoaudit_lines import SCHEMA, Footer, Gpu, Header
 from ecoaudit.ingest.telemetry.ecoaudit_lines import Event as EventLine
 from ecoaudit.ingest.telemetry.shapes import METRICS
 
+RESTATED_S = 60.0
+"""The recorder states every value at least once a minute; the node's own meter at each of its answers."""
+RESTATED_INTERVALS = 3.0
+"""A node meter that is asked at one sample and answers by the next has a reading at every second one."""
 LATEST_S = 1e10
 """No clock shows the year 2286: a larger number counts milliseconds, or is damage."""
 
@@ -46,6 +50,7 @@ class Recording:
     rows: int = 0
     last: dict[str, FloatArray] = field(default_factory=dict)
     last_node_w: float = math.nan
+    last_node_s: float = math.nan
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -69,13 +74,23 @@ class Recording:
         return Rows(samples.wall, samples.mono, metrics, samples.zones, self._node_w(samples))
 
     def _node_w(self, samples: Columns) -> FloatArray | None:
+        """Return the node's power at each sample: the last reading for as long as the recorder would restate it."""
         count = len(samples)
-        if samples.node_w is None or samples.has_node_w is None:
-            return None if math.isnan(self.last_node_w) else np.full(count, self.last_node_w)
-        latest = np.maximum.accumulate(np.where(samples.has_node_w, np.arange(count), -1))
-        out: FloatArray = np.where(latest < 0, self.last_node_w, samples.node_w[latest])
-        self.last_node_w = float(out[-1])
+        stated = np.zeros(count, dtype=bool) if samples.has_node_w is None else samples.has_node_w
+        if math.isnan(self.last_node_w) and not stated.any():
+            return None
+        clock = samples.mono if np.isfinite(samples.mono).all() else samples.wall
+        latest = np.maximum.accumulate(np.where(stated, np.arange(count), -1))
+        read = np.full(count, np.nan) if samples.node_w is None else samples.node_w
+        watts = np.where(latest < 0, self.last_node_w, read[latest])
+        since = np.where(latest < 0, self.last_node_s, clock[latest])
+        self.last_node_w, self.last_node_s = float(watts[-1]), float(since[-1])
+        out: FloatArray = np.where(clock - since <= self._restated_s, watts, np.nan)
         return out
+
+    @property
+    def _restated_s(self) -> float:
+        return max(RESTATED_S, RESTATED_INTERVALS * (self.header.interval_s or 0.0))
 
 
 Part = Rows | EventLine | None
