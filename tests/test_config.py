@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ecoaudit.config import Budget, Config, ModelShape, load, parse
+from ecoaudit.config import Budget, Config, ModelShape, load, override, parse
 from ecoaudit.errors import EcoauditError
 
 
@@ -32,9 +32,27 @@ def test_the_documented_example_is_read(tmp_path: Path) -> None:
     [
         ("regoin: aws:eu-north-1", "unknown key 'regoin'; did you mean 'region'?"),
         ("budgets: [{metrc: carbon_kg, max: 1}]", "did you mean 'metric'?"),
-        ("budgets: [{metric: carbon, max: 1}]", "Invalid enum value 'carbon'"),
-        ("budgets: [{metric: carbon_kg}]", "give either max or max_increase_percent"),
-        ("budgets: [{metric: carbon_kg, max: 1, max_increase_percent: 2}]", "give either"),
+        ("budgets: [{metric: carbon, max: 1}]", "budgets[0].metric: must be one of carbon_kg, cost_usd, energy_kwh"),
+        ("budgets: [{metric: carbon, max: 1}]", "got 'carbon'; did you mean 'carbon_kg'?"),
+        ("budgets: [{metric: carbon_kg}]", "budgets[0]: the budget for carbon_kg needs either max or max_increase"),
+        ("budgets: [{metric: carbon_kg, max: 1, max_increase_percent: 2}]", "needs either"),
+        ("budgets: [{metric: carbon_kg, max: 1}, {metrc: x}]", "budgets[1]: unknown key 'metrc'"),
+        ("budgets: [{metric: carbon_kg, max: 1}, {max: 1}]", "budgets[1]: the key 'metric' is missing"),
+        ("budgets: [{metric: carbon_kg, max: 1}, 3]", "budgets[1]: must be a mapping of keys to values, got 3"),
+        ("budgets: [{metric: carbon_kg, max: 1}, {metric: energy_kwh, max: x}]", "budgets[1].max: must be a number of"),
+        ("budgets: {metric: carbon_kg}", "budgets: must be a list"),
+        ("zone: NO", "zone: must be text, got false; YAML reads NO, no, off, on and yes as true or false: put it in"),
+        ("on_missing_baseline: off", "must be one of fail, pass, warn, got false; YAML reads"),
+        ("project: 2024", "project: must be text, got 2024; put it in quotes"),
+        ("region: a\nzone: SE\nregion: b", ":3: the key 'region' is given twice, first in line 1"),
+        ("budgets:\n- metric: carbon_kg\n  max: 1\n  max: 2", ":4: the key 'max' is given twice, first in line 3"),
+        ("pue: .nan", "pue: must be a finite number from 1 to 4 or auto, got nan"),
+        ("host_power_w: .inf", "host_power_w: must be a finite number above 0, got inf"),
+        ("node_gpu_count: 2.5", "node_gpu_count: must be a whole number above 0, got 2.5"),
+        ("hardware: H100", "hardware: must be a mapping of keys to values, got 'H100'"),
+        ("hardware: {gpus: 4, nodes: 8}", "hardware: 4 GPUs cannot be on 8 nodes"),
+        ("model: {precision: foo}", "model.precision: must be one of bf16"),
+        ("model: {layers: 32}", "model: layers and hidden_size belong together"),
         ("budgets: [{metric: workload, max: 1}]", "only max_increase_percent fits"),
         ("pue: 0.9", "pue"),
         ("intensity_g_per_kwh: -1", "intensity_g_per_kwh"),
@@ -51,6 +69,20 @@ def test_a_mistake_is_one_clear_line(tmp_path: Path, text: str, message: str) ->
     assert message in line
     assert str(path) in line
     assert "\n" not in line
+
+
+def test_an_error_names_the_option_that_was_written() -> None:
+    with pytest.raises(EcoauditError, match=r"^command line: --pue: must be a finite number from 1 to 4"):
+        override(Config(), {"pue": float("nan")}, where="command line", names={"pue": "--pue"})
+    with pytest.raises(EcoauditError, match=r"^command line: --precision: must be one of bf16"):
+        override(Config(), {"model_precision": "x"}, where="command line", names={"model_precision": "--precision"})
+
+
+@pytest.mark.parametrize(("named", "kept"), [("bfloat16", "bf16"), ("BF16", "bf16"), ("float16", "fp16")])
+def test_a_number_format_by_its_long_name(named: str, kept: str) -> None:
+    model = parse({"model": {"precision": named}}, where="c").model
+    assert model is not None
+    assert model.precision == kept
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

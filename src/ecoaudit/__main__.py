@@ -1,5 +1,6 @@
 """The `ecoaudit` command's entry: answers `--version` and starts the recorder before anything heavy is imported."""
 
+import contextlib
 import sys
 
 
@@ -9,8 +10,9 @@ def main(argv: list[str] | None = None) -> int:
     if arguments == ["--version"]:
         from ecoaudit import __version__
 
-        print(f"ecoaudit {__version__}")
-        return 0
+        with contextlib.suppress(OSError):
+            print(f"ecoaudit {__version__}", flush=True)
+            return 0  # else the command line below says what is wrong with the output
     if arguments[:1] == ["record"]:
         # The recorder runs beside the training job for weeks: standard library and NVML only.
         from ecoaudit.record.cli import main as record

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +12,7 @@ import click
 from ecoaudit import __version__
 from ecoaudit.config import Config
 from ecoaudit.errors import EcoauditError
+from ecoaudit.options import Folder, site_options
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -58,16 +58,15 @@ def main(ctx: click.Context, debug: bool) -> None:
 
 def run(argv: list[str]) -> int:
     """Run the command line on `argv`; returns the exit code, prints an error as one line on stderr."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller (`>&-`): nobody listens
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the end
+        elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without our characters shows others, it does not fail
     try:
-        # Not main.main(): it would turn a closed pipe into exit code 1, which says that a budget failed.
-        with main.make_context("ecoaudit", list(argv)) as context:
-            result = main.invoke(context)
+        code = _invoke(list(argv))
         sys.stdout.flush()
-    except click.exceptions.Exit as done:
-        return done.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
@@ -83,6 +82,16 @@ def run(argv: list[str]) -> int:
         if isinstance(error, OSError) and error.filename is None:
             _close_output()
         return BAD_INPUT
+    return code
+
+
+def _invoke(argv: list[str]) -> int:
+    """Run the command and return its exit code; not `main.main()`, which turns a closed pipe into "a budget failed"."""
+    try:
+        with main.make_context("ecoaudit", argv) as context:
+            result = main.invoke(context)
+    except click.exceptions.Exit as done:  # --help, --version
+        return done.exit_code
     return result if isinstance(result, int) else 0
 
 
@@ -107,69 +116,11 @@ def _one_line(error: Exception) -> str:
             return f"a fault of ecoaudit itself ({what}); please report it with what --debug prints"
 
 
-def _site_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options that override the configuration file."""
-    options = [
-        click.option("--config", "config_path", type=click.Path(path_type=Path), help="Configuration file."),
-        click.option("--project", help="Name of the project, for comparing its runs."),
-        click.option("--region", help="Cloud region, e.g. aws:eu-north-1: sets grid intensity, PUE and price."),
-        click.option("--zone", help="Grid zone, e.g. SE, DEU or US-VA, where there is no cloud region."),
-        click.option("--intensity", "intensity_g_per_kwh", type=float, help="Grid intensity, gCO2e/kWh."),
-        click.option(
-            "--intensity-basis",
-            type=click.Choice(["lifecycle", "direct", "marginal", "as given"]),
-            help="What --intensity or the series is, or which one to ask a provider for; never mixed.",
-        ),
-        click.option(
-            "--intensity-series",
-            help="CSV of grid intensity over time (timestamp, g_per_kwh), weighted by the run's power.",
-        ),
-        click.option(
-            "--grid-provider",
-            help="Ask for the intensity over time: electricitymaps (token in ELECTRICITYMAPS_TOKEN), "
-            "ukcarbonintensity, or a URL with {start} and {end}.",
-        ),
-        click.option(
-            "--market-intensity",
-            "market_intensity_g_per_kwh",
-            type=float,
-            help="Intensity of your electricity contract, gCO2e/kWh: the market-based figure.",
-        ),
-        click.option("--pue", type=float, help="Power usage effectiveness of the site."),
-        click.option("--price", "price_per_gpu_hour", type=float, help="Price of a GPU-hour, USD."),
-        click.option("--gpu", "hardware_gpu", help='GPU that the run ran on, e.g. "H100 SXM", where no log tells.'),
-        click.option("--gpus", "hardware_gpus", type=int, help="GPUs of the whole run, where no log tells."),
-        click.option("--nodes", "hardware_nodes", type=int, help="Nodes that these GPUs were on."),
-        click.option("--host-power-w", type=float, help="Power of a node at the wall without its GPUs, W."),
-        click.option(
-            "--node-gpus", "node_gpu_count", type=int, help="GPUs in a node, where the logs show only the run's share."
-        ),
-        click.option("--own-gpus", help="The run's GPUs where the logs hold others' too: indices (0-3,6) or UUIDs."),
-        click.option("--cooling", type=click.Choice(["air", "liquid", "immersion"]), help="Cooling of the nodes."),
-        click.option("--network-power-w", type=float, help="Power of the run's switches, W."),
-        click.option("--meter-boundary", type=click.Choice(["ac", "dc"]), help="Side of the power supplies metered."),
-        click.option("--calibration", help="File that `ecoaudit calibrate` fitted on your own node."),
-        click.option("--timezone", help="Zone of logs in local time, e.g. Europe/Berlin."),
-        click.option(
-            "--model", "model_preset", help="Known model that was trained, e.g. llama2-7b: for FLOPs and MFU."
-        ),
-        click.option("--params", "model_params", type=float, help="Parameters of the trained model, e.g. 7e9."),
-        click.option(
-            "--active-params", "model_active_params", type=float, help="Parameters a token passes through (MoE)."
-        ),
-        click.option("--layers", "model_layers", type=int, help="Layers of the trained model."),
-        click.option("--hidden-size", "model_hidden_size", type=int, help="Hidden size of the trained model."),
-        click.option("--sequence-length", "model_sequence_length", type=int, help="Tokens of a sequence."),
-        click.option("--method", "model_method", type=click.Choice(["full", "lora"]), help="Full training, or LoRA."),
-        click.option("--precision", "model_precision", help="Number format of the matrix products, e.g. bf16 or fp8."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 def load_config(config_path: Path | None, overrides: dict[str, Any]) -> Config:
-    """Return the given options over the configuration file; without a file named, the repository's if it has one."""
+    """Return the given options over the configuration file; without a file named, the repository's if it has one.
+
+    An error names the option as it is written.
+    """
     from ecoaudit import config
 
     default = Path(".github/ecoaudit.yml")
@@ -177,13 +128,16 @@ def load_config(config_path: Path | None, overrides: dict[str, Any]) -> Config:
         config_path = default
     base = config.load(config_path) if config_path else Config()
     given = {key: value for key, value in overrides.items() if value is not None}
-    return config.override(base, given, where="command line")
+    context = click.get_current_context(silent=True)
+    written = context.command.params if context is not None else []
+    names = {option.name: option.opts[0] for option in written if option.name}
+    return config.override(base, given, where="command line", names=names)
 
 
 @main.command()
 @click.argument("inputs", nargs=-1, required=True)
-@_site_options
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("ecoaudit-report"), show_default=True)
+@site_options
+@click.option("-o", "--output", type=Folder(), default="ecoaudit-report", show_default=True)
 @click.option("--base", type=click.Path(path_type=Path), help="audit.json of the base run to compare with.")
 @click.option("--json", "as_json", is_flag=True, help="Print the audit as JSON instead of the summary.")
 @click.option(
@@ -238,7 +192,7 @@ def _audit(
     )
     rendered, files = pipeline.write_report(found, verdict, output, base=base_audit)
     if as_json:
-        sys.stdout.write(encode(found).decode())
+        click.echo(encode(found).decode(), nl=False)
     else:
         click.echo(rendered.console)
         click.echo(f"\nReport: {files.report_html}\n        {files.report_md}\n        {files.audit_json}")
@@ -317,7 +271,7 @@ def formats(as_json: bool) -> int:
 
 
 @main.command()
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("ecoaudit-demo"), show_default=True)
+@click.option("-o", "--output", type=Folder(), default="ecoaudit-demo", show_default=True)
 def demo(output: Path) -> int:
     """Audit the bundled synthetic sample run (8 H100, one hour) into --output."""
     from ecoaudit import config

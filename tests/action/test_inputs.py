@@ -49,7 +49,7 @@ def test_a_wrong_value_names_its_input(name: str, value: str) -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("PUE", "0.5"), ("ON-MISSING-BASELINE", "ignore")])
 def test_a_value_out_of_range_is_refused_with_the_configuration(name: str, value: str) -> None:
-    with pytest.raises(EcoauditError, match="action inputs"):
+    with pytest.raises(EcoauditError, match=f"action: input {name.lower()}: must be"):
         merge(None, read_settings({f"INPUT_{name}": value}), where="x")
 
 
@@ -99,7 +99,7 @@ def test_what_a_workflow_says_of_the_run_is_an_input() -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("COOLING", "water"), ("INTENSITY-BASIS", "average")])
 def test_a_word_that_is_none_of_the_choices_is_refused_with_the_choices(name: str, value: str) -> None:
-    with pytest.raises(EcoauditError, match=f"action inputs: .*{value}"):
+    with pytest.raises(EcoauditError, match=f"action: input {name.lower()}: must be one of .*{value}"):
         merge(None, read_settings({f"INPUT_{name}": value}), where="f")
 
 

@@ -1,5 +1,6 @@
 """Bad input gets one clear line on stderr and exit code 2, never a traceback."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -93,10 +94,11 @@ def test_a_closed_pipe_is_not_a_failed_budget(tmp_path: Path) -> None:
         assert process.stderr.read() == b""
 
 
-def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("argument", ["formats", "--version", "--help"])
+def test_a_full_disk_is_one_line(argument: str) -> None:
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         result = subprocess.run(
-            [sys.executable, "-m", "ecoaudit", "formats"],
+            [sys.executable, "-m", "ecoaudit", argument],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -104,6 +106,31 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
             check=False,
         )
     assert_one_line(result, "No space left")
+
+
+@pytest.mark.parametrize("command", [["formats"], ["--version"], ["audit", TELEMETRY, "-o", "out", "--json"]])
+def test_a_closed_output_is_nobody_listening(tmp_path: Path, command: list[str]) -> None:
+    line = shlex.join([sys.executable, "-m", "ecoaudit", *command])
+    result = subprocess.run(
+        ["sh", "-c", f"{line} >&-"], stderr=subprocess.PIPE, text=True, timeout=60, check=False, cwd=tmp_path
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", [["audit", TELEMETRY], ["demo"], ["calculator"]])
+def test_an_empty_output_is_not_the_current_folder(tmp_path: Path, command: list[str]) -> None:
+    assert_one_line(run(*command, "-o", "", cwd=tmp_path), "the name is empty")
+    assert not any(tmp_path.iterdir())
+
+
+def test_an_empty_input_is_not_the_current_folder(tmp_path: Path) -> None:
+    (tmp_path / "telemetry.jsonl.gz").symlink_to(TELEMETRY)
+    assert_one_line(run("audit", "", cwd=tmp_path), "an input's name is empty")
+
+
+@pytest.mark.parametrize("option", ["--pue", "--intensity"])
+def test_an_error_names_the_option(tmp_path: Path, option: str) -> None:
+    assert_one_line(run("audit", TELEMETRY, option, "nan", cwd=tmp_path), f"command line: {option}: must be a finite")
 
 
 def test_a_terminal_without_our_characters_gets_others(tmp_path: Path) -> None:

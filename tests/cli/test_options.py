@@ -162,6 +162,16 @@ def test_a_stated_model_gives_flops_mfu_and_the_references_energy() -> None:
     assert found.efficiency.ratio_to_reference is not None
 
 
+def test_a_statement_without_a_size_leaves_the_logged_one(base: Audit) -> None:
+    assert base.training.flops is not None and base.training.mfu is not None
+    named = audited(model={"precision": "fp8"}).training
+    assert named.precision == "fp8" and named.flops == base.training.flops and named.mfu is not None
+    assert named.mfu.value == pytest.approx(base.training.mfu.value / 2, rel=1e-3)  # of twice the peak
+    adapters = audited(model={"method": "lora"}).training
+    assert adapters.flops is not None and "4N" in adapters.flops.source and "size as logged" in adapters.flops.source
+    assert 0.6 < adapters.flops.value / base.training.flops.value < 0.75
+
+
 def test_a_bf16_run_beside_an_fp8_reference_is_shown_not_ranked() -> None:
     found = audited(model={"params": 7e9, "precision": "bf16"})
     assert found.efficiency.reference is not None and found.efficiency.reference.energy is not None
@@ -173,7 +183,6 @@ def test_a_bf16_run_beside_an_fp8_reference_is_shown_not_ranked() -> None:
     ("model", "message"),
     [
         ({"param": 7e9}, "did you mean 'params'"),
-        ({}, "give a preset, params or active_params"),
         ({"params": 7e9, "active_params": 8e9}, "active_params exceeds params"),
         ({"params": 7e9, "layers": 32}, "belong together"),
         ({"preset": "llama2-7"}, "llama2-7b"),

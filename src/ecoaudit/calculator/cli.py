@@ -4,15 +4,11 @@ from pathlib import Path
 
 import click
 
+from ecoaudit.options import Folder
+
 
 @click.command()
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Folder for the site; created if needed.",
-)
+@click.option("-o", "--output", type=Folder(), required=True, help="Folder for the site; created if needed.")
 def calculator(output: Path) -> None:
     """Write the calculator page: a static site that works from a file and from GitHub Pages, without any request."""
     from ecoaudit.calculator.build import site

@@ -39,6 +39,8 @@ def files(inputs: Sequence[str]) -> list[Found]:
 
 
 def _expand(text: str) -> Iterable[Found]:
+    if not text.strip():
+        raise EcoauditError("an input's name is empty", fix="write . for the current folder")
     if "://" in text:
         return [Found(text, named=True)]
     path = Path(text).expanduser()

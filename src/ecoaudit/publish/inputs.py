@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-import yaml
 
 from ecoaudit import config
 from ecoaudit.config import Budget, Config
@@ -176,20 +175,12 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 def merge(data: bytes | None, settings: Settings, *, where: str) -> Config:
     """Return the configuration in the YAML `data` (None: no file) with the inputs over it."""
-    base = _parse(data, where) if data is not None else Config()
-    merged = config.override(base, settings.overrides, where="action inputs")
+    base = config.decode(data, where=where) if data is not None else Config()
+    names = {key: f"input {name}" for name, key in OVERRIDES.items()}
+    merged = config.override(base, settings.overrides, where="action", names=names)
     given = {(budget.metric, budget.max is None) for budget in settings.budgets}
     kept = [budget for budget in merged.budgets if (budget.metric, budget.max is None) not in given]
     return msgspec.structs.replace(merged, budgets=(*kept, *settings.budgets))
-
-
-def _parse(data: bytes, where: str) -> Config:
-    try:
-        return config.parse(yaml.safe_load(data), where=where)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{where}:{mark.line + 1}" if mark else where
-        raise EcoauditError(f"not valid YAML: {getattr(error, 'problem', error)}", where=place) from error
 
 
 def inside(workspace: Path, text: str, name: str) -> Path:
