@@ -80,6 +80,23 @@ def test_every_row_is_found_by_its_own_name() -> None:
         ("A6000", "NVIDIA RTX A6000"),
         ("l40s", "NVIDIA L40S"),
         ("L4", "NVIDIA L4"),
+        ("h100sxm", "NVIDIA H100 80GB HBM3"),
+        ("H100SXM5-80GB", "NVIDIA H100 80GB HBM3"),
+        ("nvidiah100sxm", "NVIDIA H100 80GB HBM3"),
+        ("nvidia_h100_80gb_hbm3", "NVIDIA H100 80GB HBM3"),
+        ("H100-80GB-HBM3", "NVIDIA H100 80GB HBM3"),
+        ("NVIDIA-H100-80GB-HBM3", "NVIDIA H100 80GB HBM3"),
+        ("h100pcie", "NVIDIA H100 PCIe"),
+        ("h200nvl", "NVIDIA H200 NVL"),
+        ("gb200nvl72", "NVIDIA GB200"),
+        ("a100-sxm4-80gb", "NVIDIA A100-SXM4-80GB"),
+        ("a100_sxm4_40gb", "NVIDIA A100-SXM4-40GB"),
+        ("a100sxm4-80gb", "NVIDIA A100-SXM4-80GB"),
+        ("rtx4090", "GeForce RTX 4090"),
+        ("geforce_rtx_4090", "GeForce RTX 4090"),
+        ("NVIDIA-GeForce-RTX-4090", "GeForce RTX 4090"),
+        ("Tesla-T4", "Tesla T4"),
+        ("amd_instinct_mi300x", "AMD Instinct MI300X"),
     ],
 )
 def test_forgiving_names(called: str, name: str) -> None:
@@ -123,6 +140,23 @@ def test_an_unknown_name_is_refused_not_guessed(called: str) -> None:
         load().gpu(called)
     assert load().find_gpu(called) is None
     assert load().gpu_candidates(called) == ()
+
+
+@pytest.mark.parametrize(
+    ("called", "nearest"),
+    [
+        ("h100smx", {"NVIDIA H100 80GB HBM3", "NVIDIA H100 PCIe", "NVIDIA H100 NVL"}),
+        ("A100 60GB", {gpu.name for gpu in load().gpu_candidates("A100")}),
+        ("4090ti", {"GeForce RTX 4090"}),
+        ("mi300", {"AMD Instinct MI300X", "AMD Instinct MI300A"}),
+    ],
+)
+def test_the_nearest_names_are_those_of_the_same_family(called: str, nearest: set[str]) -> None:
+    with pytest.raises(EcoauditError) as caught:
+        load().gpu(called)
+    listed = (caught.value.fix or "").removeprefix("nearest names are: ").split(", ")
+    assert nearest <= set(listed)
+    assert not any(name.startswith("Tesla") for name in listed)
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:

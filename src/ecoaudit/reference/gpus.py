@@ -15,9 +15,13 @@ FORMATS = ("bf16", "fp16", "tf32", "fp8", "fp4", "fp32")
 # Products differ in usable memory by what a driver reports (B200: 180, 183, 192 GB), variants by far more (40, 80).
 _MEMORY_TOLERANCE = 0.10
 
-_VENDOR = re.compile(r"^(?:nvidia|amd|tesla|geforce|instinct|grid|corporation)[\s-]+", re.IGNORECASE)
+_SEPARATORS = re.compile(r"[\s_-]+")
+_VENDOR = re.compile(r"^(?:nvidia|amd|tesla|geforce|instinct|grid|corporation)(?:[\s_-]+|(?=[abghl]\d))", re.IGNORECASE)
 _COUNT = re.compile(r"^\s*\d+\s*[x×]\s+")
 _MEMORY = re.compile(r"(?<![a-z0-9])(\d+)[\s-]?(?:gb|gib|g)\b")
+_GLUED = re.compile(r"(?<=[a-z]\d{3})(sxm\d?|pcie|nvl\d*|oam)")
+"""A form factor written to a datacentre board's number without a blank: h100sxm5."""
+_ALIKE = 0.6
 _FORMS = {"pcie": "pcie", "pci": "pcie", "nvl": "nvl", "oam": "oam", "hgx": "sxm", "dgx": "sxm"}
 _NOISE = {
     *("nvidia", "amd", "tesla", "instinct", "geforce", "corporation", "gpu", "tensor", "core", "graphics", "card"),
@@ -80,18 +84,30 @@ class GpuTable:
         bare = _COUNT.sub("", name.strip())
         while _VENDOR.match(bare):
             bare = _VENDOR.sub("", bare)
-        exact = [entry for entry in self._entries if entry.pattern.fullmatch(bare)]
+        spaced = _SEPARATORS.sub(" ", bare)  # a Kubernetes label has hyphens for blanks, a file name underscores
+        exact = [e for e in self._entries if e.pattern.fullmatch(bare) or e.pattern.fullmatch(spaced)]
         if exact:
             return exact
         parsed = _parse(name)
         return [entry for entry in self._entries if _fits(entry, parsed)]
 
     def _nearest(self, name: str) -> list[str]:
-        family = _parse(name).family
-        by_family = {key: entry.gpu.name for entry in self._entries for key in sorted(entry.families)}
-        near = difflib.get_close_matches(family, by_family, n=4, cutoff=0.5)
-        same = [entry.gpu.name for entry in self._entries if family in entry.families]
-        return list(dict.fromkeys(same + [by_family[key] for key in near]))[:4]
+        """Return up to four rows whose family the name begins with, else those that are written alike."""
+        parsed = _parse(name)
+        near = [(_likeness(entry.families, parsed.family), entry) for entry in self._entries]
+        best = max(likeness for likeness, _ in near)
+        near = [(likeness, entry) for likeness, entry in near if likeness >= (best if best > 1.0 else _ALIKE)]
+        form = parsed.form or "sxm"
+        near.sort(key=lambda item: (item[0], item[1].form == form), reverse=True)
+        return [entry.gpu.name for _, entry in near[:4]]
+
+
+def _likeness(families: frozenset[str], name: str) -> float:
+    """Return how much a name is written like one of a row's families: above 1, by length, where it begins with it."""
+    begins = [len(family) for family in families if len(family) > 2 and name.startswith(family)]
+    if begins:
+        return 1.0 + max(begins)
+    return max(difflib.SequenceMatcher(None, name, family).ratio() for family in families)
 
 
 def _fits(entry: _Entry, parsed: _Parsed) -> bool:
@@ -109,7 +125,11 @@ def _parse(name: str) -> _Parsed:
     """Split a name into family ("rtx6000ada", "h100"), form factor and memory; words that say nothing are dropped."""
     lowered = _COUNT.sub("", name).lower().replace("blackwell ultra", "")
     lowered = re.sub(r"max[\s-]?q", "maxq", lowered)
-    lowered = re.sub(r"pci[\s-]?e(xpress)?\b", "pcie", lowered)
+    lowered = _SEPARATORS.sub(" ", lowered)
+    while _VENDOR.match(lowered):
+        lowered = _VENDOR.sub("", lowered)
+    lowered = re.sub(r"pci ?e(xpress)?\b", "pcie", lowered)
+    lowered = _GLUED.sub(r" \1 ", lowered)
     memory = _MEMORY.search(lowered)
     words = re.findall(r"[a-z0-9]+", _MEMORY.sub(" ", lowered))
     form = None
