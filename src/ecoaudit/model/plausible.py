@@ -25,8 +25,10 @@ def plausible(telemetry: Sequence[Telemetry], tables: Tables) -> tuple[tuple[Tel
     """
     kept = []
     found = Impossible()
+    kinds = {(gpu.power_limit_w, gpu.name) for file in telemetry for gpu in file.gpus}
+    most = {kind: _most_w(*kind, tables) for kind in kinds}
     for file in telemetry:
-        most_w = np.array([_most_w(gpu.power_limit_w, gpu.name, tables) for gpu in file.gpus])
+        most_w = np.array([most[gpu.power_limit_w, gpu.name] for gpu in file.gpus])
         if file.head is not None:
             kept.append(replace(file, head=replace(file.head, sieve=replace(file.head.sieve, most_w=most_w))))
             continue
