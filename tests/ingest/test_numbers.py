@@ -1,4 +1,4 @@
-"""Numbers that cannot be (zero steps, 1e308 tokens, negative seconds) end no reading of a framework's log."""
+"""Numbers that cannot be (zero steps, 1e308 tokens, negative seconds) end no reading of a log of any format."""
 
 import random
 import re
@@ -12,17 +12,18 @@ from hypothesis import strategies as st
 from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest import registry
 from ecoaudit.ingest.files import LogFile
-from ecoaudit.ingest.records import ReadOptions
+from ecoaudit.ingest.records import ReadOptions, TrainingLog
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
-NAMES = ("megatron", "deepspeed", "torchtitan", "nemo", "olmo", "nanotron", "maxtext", "mllog", "dllogger")
 MODULES = {registry.load(e).FORMAT.format: registry.load(e) for e in registry.ENTRIES}
+FILES = {name: [p for p in sorted((FIXTURES / name).rglob("*")) if p.is_file()] for name in MODULES}
+NAMES = [name for name, files in FILES.items() if files]
 NUMBER = re.compile(rb"\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 IMPOSSIBLE = (b"0", b"0.0", b"-1", b"", b"nan", b"inf", b"1e308", b"1e-300", b"99999999999999999999", b"1")
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**32),
     pick=st.integers(0, 9),
@@ -32,11 +33,10 @@ IMPOSSIBLE = (b"0", b"0.0", b"-1", b"", b"nan", b"inf", b"1e308", b"1e-300", b"9
 def test_impossible_numbers_end_no_reading(
     name: str, seed: int, pick: int, share: float, everywhere: bool, tmp_path: Path
 ) -> None:
-    files = [p for p in sorted((FIXTURES / name).rglob("*")) if p.is_file()]
-    source, rng = files[pick % len(files)], random.Random(seed)
+    source, rng = FILES[name][pick % len(FILES[name])], random.Random(seed)
     data = source.read_bytes()
     if everywhere:
-        data = data.replace(rng.choice(NUMBER.findall(data)), rng.choice(IMPOSSIBLE))
+        data = data.replace(rng.choice(NUMBER.findall(data) or [b"1"]), rng.choice(IMPOSSIBLE))
     else:
         data = NUMBER.sub(lambda m: rng.choice(IMPOSSIBLE) if rng.random() < share else m[0], data)
     path = tmp_path / source.name
@@ -46,6 +46,6 @@ def test_impossible_numbers_end_no_reading(
     except EcoauditError as error:
         assert "\n" not in error.line()
         return
-    for log in logs:
+    for log in (log for log in logs if isinstance(log, TrainingLog)):
         totals = (log.tokens, log.samples, log.flops, log.tflops_per_gpu, log.runtime_s)
         assert all(n is None or abs(n) < float("inf") for n in totals), totals

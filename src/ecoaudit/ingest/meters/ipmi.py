@@ -55,7 +55,10 @@ def read(file: LogFile, options: ReadOptions) -> list[MeterLog]:
         account.lines += 1
         if match := _READING.search(text):
             before = _time(text[: match.start()]) or wrapper
-            blocks.append(_Block(number, float(next(g for g in match.groups() if g)), before))
+            try:
+                blocks.append(_Block(number, float(next(g for g in match.groups() if g)), before))
+            except ValueError:
+                account.bad(number, text, "the power reading is no number")
             wrapper = None
         if match := _BMC_TIME.search(text) or _FREE_TIME.search(text):
             found = _time(match[1])

@@ -145,7 +145,7 @@ def _row(row: dict[str, str], options: ReadOptions) -> _Row:
         cpu=values.number(row.get("cpu_energy", "")),
         ram=values.number(row.get("ram_energy", "")),
         emissions=values.number(row["emissions"]),
-        gpus=0 if math.isnan(count) else values.gpu_index(int(count)),
+        gpus=values.gpu_index(values.whole(count) or 0),
         model=row.get("gpu_model") or None,
         machine=row.get("tracking_mode") == "machine",
     )

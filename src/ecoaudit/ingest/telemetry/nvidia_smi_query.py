@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from ecoaudit.ingest import values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account, console_lines
@@ -55,7 +57,7 @@ class _Board:
     def put(self, section: str, name: str, value: str) -> None:
         self.fields.setdefault((section, name), value)
         if (section, name) == ("FB Memory Usage", "Total"):  # MIG instances list theirs, too
-            self.memory_mib = max(values.number(value), self.memory_mib) if self.memory_mib >= 0 else _number(value)
+            self.memory_mib = float(np.fmax(self.memory_mib, _number(value)))
 
     def power(self, names: tuple[str, ...]) -> tuple[float, str | None]:
         """Return the first of the named readings that is there, in W, and its name."""
@@ -89,7 +91,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:
                 uuid=uuid,
                 name=board.fields.get(("", "Product Name")),
                 power_limit_w=None if math.isnan(limit) else limit,
-                memory_mib=None if math.isnan(board.memory_mib) else board.memory_mib,
+                memory_mib=board.memory_mib if math.isfinite(board.memory_mib) else None,
                 mig=board.fields.get(("MIG Mode", "Current")) == "Enabled",
             ),
         )

@@ -112,8 +112,8 @@ def _lines(file: LogFile, account: Account) -> tuple[list[_Sample], str | None]:
                 samples[-1][2].setdefault(match[1], values.power_w(f"{match[2]} {match[3]}"))
             except ValueError as error:
                 account.bad(number, text, str(error))
-        elif samples and (match := _ACTIVE.match(text)):
-            samples[-1][2].setdefault("active", float(match[1]))
+        elif samples and (match := _ACTIVE.match(text)) and (share := values.fact(match[1])) is not None:
+            samples[-1][2].setdefault("active", share)
     return samples, model
 
 

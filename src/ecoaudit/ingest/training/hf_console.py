@@ -49,6 +49,7 @@ _FACTS = {
 _FACT = re.compile(r"(" + "|".join(re.escape(k) for k in _FACTS) + r") = ([\d,]{1,20})")
 
 
+MOST_DIGITS = 16
 _PEFT = re.compile(r"trainable params: ([\d,]{1,20}) \|\| all params: ([\d,]{1,20})")
 _FORMAT_ARGUMENT = re.compile(r"\b(bf16|fp16|fp8)=True\b")
 
@@ -109,15 +110,21 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
     return [_log(file, options, account, run)]
 
 
+def _count(text: str) -> float:
+    """Return a count with thousands separators; 0, which no such count is, for one that a torn line garbled."""
+    digits = text.replace(",", "")
+    return float(digits) if digits.isdigit() and len(digits) < MOST_DIGITS else 0.0
+
+
 def _notice(text: str, run: _Run) -> None:
     for done, total, *_ in _BAR.findall(text):
         # Evaluation shows bars of its own; the training bar has the most steps.
         if run.bar is None or int(total) >= run.bar[1]:
             run.bar = (int(done), int(total))
     if match := _FACT.search(text):
-        run.facts.setdefault(_FACTS[match[1]], values.number(match[2]))
+        run.facts.setdefault(_FACTS[match[1]], _count(match[2]))
     if match := _PEFT.search(text):
-        run.facts |= {"trainable": values.number(match[1]), "all": values.number(match[2])}
+        run.facts |= {"trainable": _count(match[1]), "all": _count(match[2])}
     notice_model(text, run.model)
     notice(text, run.settings)
     if "TrainingArguments(" in text and (match := _FORMAT_ARGUMENT.search(text)):
@@ -295,10 +302,10 @@ def _gpus(told: dict[str, float]) -> int | None:
     """Return how many GPUs share the total batch, None where the log does not tell or the numbers do not divide."""
     each = told.get("device_batch", 0.0) * told.get("accumulation", 0.0)
     gpus = told.get("batch", 0.0) / each if each else 0.0
-    return int(gpus) if gpus >= 1 and gpus == int(gpus) else None
+    return values.whole(gpus) if gpus >= 1 and gpus % 1 == 0 else None
 
 
 def _estimate(summary: dict[str, float]) -> int | None:
     """Return steps from rate and runtime when both have digits enough."""
     rate, runtime = summary.get("train_steps_per_second", 0.0), summary.get("train_runtime", 0.0)
-    return round(rate * runtime) if rate >= 0.1 and rate * runtime >= 1 else None
+    return values.whole(rate * runtime + 0.5) if rate >= 0.1 and rate * runtime >= 1 else None

@@ -4,6 +4,7 @@ import json
 import math
 
 from ecoaudit.errors import EcoauditError
+from ecoaudit.ingest import values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
@@ -62,7 +63,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
             account,
             runtime_s=runtime,
             samples=counts[0],
-            step_count=round(counts[1]) if counts[1] and counts[1] >= 1 else None,
+            step_count=values.whole(counts[1] + 0.5) if counts[1] and counts[1] >= 1 else None,
             flops=flops,
             flops_kind="model" if flops else None,
             throughput_samples_per_s=samples,

@@ -196,7 +196,8 @@ def _csv(file: LogFile, names: list[str], account: Account, steps: Steps) -> int
             duration_s=_duration(step, elapsed, last, each if row.get("step", "") in ("", row["iter"]) else math.nan),
         )
         last = (step, elapsed)
-    return round(gpus) if gpus and abs(gpus - round(gpus)) < 0.01 else None
+    whole = values.whole(gpus + 0.5) if gpus else None
+    return whole if whole and gpus and abs(gpus - whole) < 0.01 else None
 
 
 def _duration(step: int, elapsed: float, last: tuple[int, float] | None, iteration: float) -> float:

@@ -74,6 +74,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
     else:
         account.warn("the parameter table is missing: tokens are unknown")
     told_clock = console.set_clock(steps, options, naive=clock.naive)
+    total = steps.total(steps.tokens) if len(steps) else None
     return [
         steps.log(
             file,
@@ -83,10 +84,10 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
             clock=told_clock,
             sequence_length=values.whole(length),
             tokens_per_sample=length,
-            samples=steps.total(steps.tokens) / length if batch and length and len(steps) else None,  # type: ignore[operator]
+            samples=total / length if total and length else None,
             global_batch_size=values.whole(batch / length if batch and length else None),
             params=_fact(facts, "num_parameters"),
-            world_size=int(_fact(facts, "num_processes") or 0) or None,
+            world_size=values.whole(_fact(facts, "num_processes")) or None,
             precision=(facts.get("precision") or facts.get("number format") or "").lower() or None,
             mfu=console.steady(mfu),
             throughput_tokens_per_s=console.steady(rates),

@@ -24,7 +24,8 @@ FORMAT = FormatInfo(
     title="Megatron-LM, Megatron-DeepSpeed, GPT-NeoX, Megatron-Bridge consoles",
     reads=(
         "iterations and their time, samples and tokens, loss, TFLOP/s, J and W a GPU (--log-energy); evaluations and "
-        "checkpoints; FLOPs of a mixture of experts; of the arguments batch, sequence, model, GPUs, precision, attention"
+        "checkpoints; FLOPs of a mixture of experts; of the arguments batch, sequence, model, GPUs, precision and "
+        "attention"
     ),
     seen=(
         "2019 to 2026: ms and s units, rank prefixes, Megatron-DeepSpeed tgs, NeoX MFU and HFU, Primus averages, "

@@ -158,6 +158,8 @@ class Steps:
             account.warn(f"{self.impossible} lines have a step that cannot be")
         account.records = max(account.records, len(self))
         fields |= {key: value for key, value in known.items() if value is not None or key not in fields}
+        impossible = [key for key, value in fields.items() if isinstance(value, float) and not math.isfinite(value)]
+        fields |= dict.fromkeys(impossible)
         return TrainingLog(
             source=Source(file.path, name),
             framework=framework,
