@@ -13,7 +13,8 @@ _DIGITS = 6
 
 def offsets(wall_s: FloatArray, monotonic_s: FloatArray) -> FloatArray:
     """Return by how much the wall clock is ahead of the monotonic one at each sample, in s, to the microsecond."""
-    found: FloatArray = np.round(wall_s - monotonic_s, _DIGITS)
+    with np.errstate(over="ignore"):  # a garbled time of 1e308 s
+        found: FloatArray = np.round(wall_s - monotonic_s, _DIGITS)
     return found
 
 
