@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ from ecoaudit.options import Folder, site_options
 BAD_INPUT = 2
 INTERRUPTED = 130
 PIPE_CLOSED = 141
+NARROWEST = 60
 
 
 class _Commands(click.Group):
@@ -98,6 +100,11 @@ def _invoke(argv: list[str]) -> int:
 def _close_output() -> None:
     """Let nothing more be printed: the interpreter would try at its end, fail, and change the exit code."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _terminal_width() -> int | None:
+    """Return the terminal's columns (COLUMNS goes first), at least 60; None where stdout is a file or a pipe."""
+    return max(shutil.get_terminal_size().columns, NARROWEST) if sys.stdout.isatty() else None
 
 
 def _one_line(error: Exception) -> str:
@@ -190,7 +197,7 @@ def _audit(
         baseline=Baseline(source=f"file {base.name}", commit=base_audit.run.commit) if base and base_audit else None,
         on_missing_baseline=config.on_missing_baseline,
     )
-    rendered, files = pipeline.write_report(found, verdict, output, base=base_audit)
+    rendered, files = pipeline.write_report(found, verdict, output, base=base_audit, width=_terminal_width())
     if as_json:
         click.echo(encode(found).decode(), nl=False)
     else:

@@ -259,15 +259,22 @@ def read_audit(path: Path) -> Audit:
 
 
 def write_report(
-    audit: Audit, verdict: "Verdict", folder: Path, *, base: Audit | None = None, history: Sequence[Audit] = ()
+    audit: Audit,
+    verdict: "Verdict",
+    folder: Path,
+    *,
+    base: Audit | None = None,
+    history: Sequence[Audit] = (),
+    width: int | None = None,
 ) -> tuple["Report", ReportFiles]:
     """Render `audit` and `verdict` and write audit.json, report.md, report.html and charts/ into `folder`.
 
-    `history` holds the runs before `base`, the oldest first, for the trend.
+    `history` holds the runs before `base`, the oldest first, for the trend; `width` is the terminal's in columns, None
+    where the summary goes elsewhere.
     """
     from ecoaudit import report
 
-    rendered = report.build(audit, verdict, base=base, history=history)
+    rendered = report.build(audit, verdict, base=base, history=history, width=width)
     try:
         (folder / "charts").mkdir(parents=True, exist_ok=True)
         files = ReportFiles(

@@ -32,10 +32,12 @@ def build(
     base: Audit | None = None,
     history: Sequence[Audit] = (),
     show_hosts: bool = False,
+    width: int | None = None,
 ) -> Report:
     """Return the report of `audit` under `verdict`; `base` and `history` (the oldest first) are earlier runs.
 
-    The Markdown fits a pull-request comment. Nodes are named by number unless `show_hosts`.
+    The Markdown fits a pull-request comment, the console's summary a terminal of `width` columns. Nodes are named by
+    number unless `show_hosts`.
     """
     if not show_hosts:
         hosts = audit.hardware.hosts
@@ -50,5 +52,5 @@ def build(
         ),
         html=html.render(audit, verdict, images=images, show_hosts=True),
         charts={f"{name}-{theme}.svg": image for theme, drawn in images.items() for name, image in drawn.items()},
-        console=console.summary(audit, verdict, show_hosts=True),
+        console=console.summary(audit, verdict, show_hosts=True, width=width),
     )

@@ -1,33 +1,49 @@
-"""The summary on stdout: plain text, aligned, at most 25 lines."""
+"""The summary on stdout: plain text, aligned, at most 40 lines; cut to a terminal's width, and whole anywhere else.
+
+What decides (budgets) and what to doubt (warnings) is never cut: a log of a CI run is often all that is left.
+"""
 
 from collections.abc import Iterable
 from pathlib import PurePath
 
-from ecoaudit.judge.verdict import Verdict
+from ecoaudit.judge.verdict import Outcome, Verdict
 from ecoaudit.markdown_text import clean
 from ecoaudit.model.audit import Audit
 from ecoaudit.report import facts, numbers, sparkline, view, words
 from ecoaudit.report.hosts import hide
 
-MAX_LINES = 25
-_WIDTH = 100
-_MAX_CHECKS = 2
+MAX_LINES = 40
+_MAX_CHECKS = 8
+_MAX_WARNINGS = 5
+_MAX_TEXT = 2000  # no text from a log floods the console
+_GRAVEST_FIRST = tuple(reversed(Outcome))
 _MAX_FIGURES = 9
 _MAX_PATHS = 4
 
 
-def summary(audit: Audit, verdict: Verdict, paths: Iterable[PurePath | str] = (), *, show_hosts: bool = False) -> str:
-    """Return the run's figures, verdict, warnings and findings, and the files written, in at most `MAX_LINES` lines."""
+def summary(
+    audit: Audit,
+    verdict: Verdict,
+    paths: Iterable[PurePath | str] = (),
+    *,
+    show_hosts: bool = False,
+    width: int | None = None,
+) -> str:
+    """Return the run's figures, verdict, warnings and findings, and the files written, in at most `MAX_LINES` lines.
+
+    `width` is that of the terminal in columns; None where there is none, and nothing is cut.
+    """
     if not show_hosts:
         hosts = audit.hardware.hosts
         audit, verdict = hide(audit, hosts), hide(verdict, hosts)
     blocks = [
-        _head(audit, verdict),
-        [*_figures(audit, verdict), *_power(audit)],
-        [*_verdict(verdict), *_notes(audit)],
+        [_clip(line, width) for line in _head(audit, verdict)],
+        [_clip(line, width) for line in (*_figures(audit, verdict), *_power(audit))],
+        [*_verdict(verdict), *_warnings(audit), *(_clip(line, width) for line in _findings(audit))],
         _paths(paths),
     ]
-    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+    text = "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+    return _no_command(text)
 
 
 def _head(audit: Audit, verdict: Verdict) -> list[str]:
@@ -42,7 +58,7 @@ def _head(audit: Audit, verdict: Verdict) -> list[str]:
         if part
     )
     said = words.verdict_name(verdict)
-    return [_clip(f"{name}: {said.upper() if verdict.judged else said.lower()}"), _clip(clean(facts.run_line(audit)))]
+    return [f"{name}: {said.upper() if verdict.judged else said.lower()}", clean(facts.run_line(audit))]
 
 
 def _figures(audit: Audit, verdict: Verdict) -> list[str]:
@@ -68,7 +84,7 @@ def _figures(audit: Audit, verdict: Verdict) -> list[str]:
     cells = cells[:_MAX_FIGURES]
     widths = [max(len(cell[i]) for cell in cells) for i in range(3)]
     return [
-        _clip(f"{label:<{widths[0]}}  {value:>{widths[1]}}  {interval:<{widths[2]}}  {clean(rest)}".rstrip())
+        f"{label:<{widths[0]}}  {value:>{widths[1]}}  {interval:<{widths[2]}}  {_text(rest)}".rstrip()
         for label, value, interval, rest in cells
     ]
 
@@ -83,38 +99,54 @@ def _power(audit: Audit) -> list[str]:
 
 
 def _verdict(verdict: Verdict) -> list[str]:
-    lines = [
-        _clip(f"{words.OUTCOME_NAMES[check.outcome]}: {clean(check.message)}") for check in verdict.checks[:_MAX_CHECKS]
-    ]
+    checks = sorted(verdict.checks, key=lambda check: _GRAVEST_FIRST.index(check.outcome))
+    lines = [f"{words.OUTCOME_NAMES[check.outcome]}: {_text(check.message)}" for check in checks[:_MAX_CHECKS]]
     if not lines:
-        lines = [_clip(f"Verdict: {clean(verdict.headline)}.")]  # no line starts with text from outside
-    elif len(verdict.checks) > _MAX_CHECKS:
-        lines.append(f"and {len(verdict.checks) - _MAX_CHECKS} more budgets, in the report")
+        lines = [f"Verdict: {_text(verdict.headline)}."]  # no line starts with text from outside
+    elif len(checks) > _MAX_CHECKS:
+        lines.append(f"and {len(checks) - _MAX_CHECKS} more budgets in report.md")
     delta = view.work_delta(verdict)
     if delta is not None:
-        lines.append(_clip(f"Against the base: {clean(delta.text)}"))
+        lines.append(f"Against the base: {_text(delta.text)}")
     elif verdict.not_comparable:
-        lines.append(_clip(f"Not comparable with the base: {clean('; '.join(verdict.not_comparable))}"))
+        lines.append(f"Not comparable with the base: {_text('; '.join(verdict.not_comparable))}")
     return lines
 
 
-def _notes(audit: Audit) -> list[str]:
-    lines = []
-    warnings, findings = audit.quality.warnings, view.findings(audit)
-    if warnings:
-        lines.append(_clip(f"{numbers.plural(len(warnings), 'warning')}: {clean(warnings[0])}"))
-    if findings:
-        best = findings[0]
-        saving = f", could save {clean(numbers.show(best.saving_kwh).text())}" if best.saving_kwh else ""
-        lines.append(_clip(f"{numbers.plural(len(findings), 'finding')}: {clean(best.title)}{saving}"))
+def _warnings(audit: Audit) -> list[str]:
+    warnings = audit.quality.warnings
+    if not warnings:
+        return []
+    said = numbers.plural(len(warnings), "warning")
+    if len(warnings) == 1:
+        return [f"{said}: {_text(warnings[0])}"]
+    lines = [f"{said}:", *(f"  - {_text(text)}" for text in warnings[:_MAX_WARNINGS])]
+    if len(warnings) > _MAX_WARNINGS:
+        lines.append(f"  and {len(warnings) - _MAX_WARNINGS} more in report.md")
     return lines
+
+
+def _findings(audit: Audit) -> list[str]:
+    findings = view.findings(audit)
+    if not findings:
+        return []
+    best = findings[0]
+    saving = f", could save {clean(numbers.show(best.saving_kwh).text())}" if best.saving_kwh else ""
+    return [f"{numbers.plural(len(findings), 'finding')}: {_text(best.title)}{saving}"]
+
+
+def _text(text: str) -> str:
+    return clean(text, limit=_MAX_TEXT)
 
 
 def _paths(paths: Iterable[PurePath | str]) -> list[str]:
     return [str(path) for path in list(paths)[:_MAX_PATHS]]
 
 
-def _clip(line: str) -> str:
-    # A runner takes "##[" anywhere in a line for a command.
-    line = line.replace("##[", "## [")
-    return line if len(line) <= _WIDTH else line[: _WIDTH - 1].rstrip() + "…"
+def _clip(line: str, width: int | None) -> str:
+    line = _no_command(line)
+    return line if width is None or len(line) <= width else line[: width - 1].rstrip() + "…"
+
+
+def _no_command(text: str) -> str:
+    return text.replace("##[", "## [")  # a runner takes it anywhere in a line for a command
