@@ -10,11 +10,14 @@ _APART = 0.75
 _DIGITS = 6
 """Decimals of a clock's offset in s: logs give milliseconds, and what lies behind is the arithmetic's."""
 
+_FARTHEST_S = 1e15
+"""A garbled time is no further off than this, so that arithmetic with it stays finite."""
+
 
 def offsets(wall_s: FloatArray, monotonic_s: FloatArray) -> FloatArray:
     """Return by how much the wall clock is ahead of the monotonic one at each sample, in s, to the microsecond."""
-    with np.errstate(over="ignore"):  # a garbled time of 1e308 s
-        found: FloatArray = np.round(wall_s - monotonic_s, _DIGITS)
+    ahead = np.clip(wall_s - monotonic_s, -_FARTHEST_S, _FARTHEST_S)
+    found: FloatArray = np.round(ahead, _DIGITS)
     return found
 
 
