@@ -36,6 +36,16 @@ def test_the_first_line_stands_for_all_its_steps(tmp_path: Path, first: int, lin
     assert (log.samples or log.tokens) == pytest.approx(60.0)
 
 
+def test_a_log_with_the_newest_steps_first_is_read_from_its_end(tmp_path: Path) -> None:
+    log = read(tmp_path / "train.log", MEGATRON, 10)
+    lines = (tmp_path / "train.log").read_text().splitlines(keepends=True)
+    (tmp_path / "newest.log").write_text("".join(reversed(lines)))
+    (turned,) = ingest.read([str(tmp_path / "newest.log")], timezone="UTC").training
+    assert (turned.first_step, turned.last_step, turned.rework_steps) == (10, 60, 0)
+    assert (turned.train_start_s, turned.train_end_s) == (log.train_start_s, log.train_end_s)
+    assert any("newest steps stand first" in text for text in turned.quality.warnings)
+
+
 def test_training_does_not_begin_before_its_log() -> None:
     """A first interval that took longer than the others (compiling) is not stretched beyond the log's first line."""
     series = StepSeries(np.array([10, 20, 30]), np.array([50.0, 70.0, 90.0]), *(np.full(3, np.nan) for _ in range(4)))

@@ -15,6 +15,9 @@ _MAX_STEP = 10**12
 _MOST = 1e30  # tokens, samples
 _RANK_SPREAD = 64  # how many steps back the slowest rank may print
 
+_FEWEST_REVERSED, _REVERSED = 4, 0.9
+"""Of so many lines at least, nearly all go back: restarts do not come one a line."""
+
 
 @dataclass
 class Steps:
@@ -114,6 +117,17 @@ class Steps:
         since = [first] + [b - a if b > a else self.interval for a, b in zip(self.step, self.step[1:], strict=False)]
         return sum(n * d for n, d in zip(since, self.duration_s, strict=True) if not math.isnan(d))
 
+    def _newest_first(self) -> bool:
+        """Put the lines of a log that was written or sorted backwards in their order; return whether it was one."""
+        back = sum(b < a for a, b in pairwise(self.step))
+        if len(self) < _FEWEST_REVERSED or back < _REVERSED * (len(self) - 1):
+            return False
+        for column in (
+            self.step, self.time_s, self.duration_s, self.tokens, self.samples, self.loss, self.energy_j
+        ):  # fmt: skip
+            column.reverse()
+        return True
+
     def series(self) -> StepSeries | None:
         if not self.step:
             return None
@@ -125,6 +139,8 @@ class Steps:
         self, file: LogFile, name: str, framework: str, account: Account, *, clock: Clock = "none", **known: Any
     ) -> TrainingLog:
         """Return the training log; `known` wins over what follows from the steps (step range, totals, window)."""
+        if self._newest_first():
+            account.warn("the newest steps stand first in this log: it is read from its end")
         series = self.series()
         fields: dict[str, Any] = {}
         if series is not None:
