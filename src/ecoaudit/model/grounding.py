@@ -21,6 +21,7 @@ from ecoaudit.model.calibration import CalibratedLine
 from ecoaudit.model.hardware import System
 from ecoaudit.model.inputs import ModelOptions, Tables
 from ecoaudit.model.intervals import Segments
+from ecoaudit.model.meters import meter_accuracy
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.uncertainty import Z90, Uncertain, correlated_pair, exact, factor, relative
 from ecoaudit.quantity import Basis
@@ -123,6 +124,8 @@ def _user_line(
         line.correlation,
         first_at_least=-np.inf,
     )
+    # A line is no better than the meter it was fitted on, of which the calibration's own errors know nothing.
+    host, alpha = host * meter_accuracy(), alpha * meter_accuracy()
 
     def joules(segments: Segments) -> Uncertain:
         # The boards' own gain is inside alpha: the line was fitted on the same boards' readings.

@@ -18,7 +18,7 @@ from ecoaudit.model.intervals import split, trapezoid_j
 from ecoaudit.model.meter_sums import DEAD_BELOW, GAP_FACTOR, MeterSums, reduce_meter
 from ecoaudit.model.nodes import NodeReading
 from ecoaudit.model.notes import Notes
-from ecoaudit.model.uncertainty import Uncertain, exact, factor
+from ecoaudit.model.uncertainty import Uncertain, exact, factor, relative
 from ecoaudit.quantity import Basis
 
 MOSTLY_GAP = 0.05
@@ -29,6 +29,11 @@ ACCOUNTING = "sacct"
 SUPPLY_EFFICIENCY = (0.96, 0.94, 0.985)
 """AC to DC in a node's power supplies: Dell declares 0.96, Lenovo 0.94 for MLPerf; 80 PLUS Titanium reaches 0.96+;
 DC over AC of the same SMC runs is 0.971 to 0.987."""
+
+
+def meter_accuracy() -> Uncertain:
+    """Return the factor of node meters' accuracy: one for all that rests on a meter, so it cancels between them."""
+    return relative("node meter accuracy", ACCURACY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +84,7 @@ class NodeMeters:
         part = whole if energy_j is None else energy_j
         low = sum(m.gap_low_j for m in self.meters)
         high = sum(m.gap_high_j for m in self.meters)
-        name = "job accounting accuracy" if self.accounted else "node meter accuracy"
-        result = exact(part) * factor(name, 1.0, 1.0 - ACCURACY, 1.0 + ACCURACY, at_least=0.0)
+        result = exact(part) * (relative("job accounting accuracy", ACCURACY) if self.accounted else meter_accuracy())
         if (low < 0 or high > 0) and whole > 0:
             result = result * factor("node meter gaps", 1.0, 1.0 + low / whole, 1.0 + high / whole, at_least=0.0)
         if self.boundary == "dc":
