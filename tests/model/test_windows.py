@@ -195,6 +195,20 @@ def test_several_logs_of_one_run_fill_each_other() -> None:
     assert seconds(found)[1] == pytest.approx(800.0)
 
 
+def test_phases_that_only_a_second_log_tells_are_kept() -> None:
+    """A console with its checkpoints, and an event file of the evaluations (which the console has, too, by name)."""
+    console = training(100.0, 900.0, step_count=80, phases=(Phase("checkpoint", START + 400.0, START + 420.0),))
+    events = training(
+        100.0,
+        900.0,
+        framework="TensorBoard",
+        phases=(Phase("checkpoint", START + 401.0, START + 419.0), Phase("eval", START + 850.0, START + 900.0)),
+    )
+    found = audit(telemetry=[telemetry([constant(600.0)], T)], training=[console, events])
+    seconds = {p.name: p.duration_s for p in found.energy.phases}
+    assert (seconds["checkpoint"], seconds["eval"]) == (pytest.approx(20.0), pytest.approx(50.0))
+
+
 def test_a_training_log_alone_still_gives_a_duration_and_l1() -> None:
     found = audit(training=[training(None, None, runtime_s=3600.0, world_size=8)], systems=[described()])
     assert found.run.duration_s == 3600.0

@@ -70,7 +70,7 @@ def combine(logs: Sequence[TrainingLog], notes: Notes) -> TrainingLog | None:
 
 
 def filled(best: TrainingLog, other: TrainingLog) -> TrainingLog:
-    """Return `best` with what it does not tell taken from another log of the same work, the times included."""
+    """Return `best` with what it does not tell taken from another log of the same work, times and phases included."""
     missing = {
         f.name: getattr(other, f.name)
         for f in fields(other)
@@ -78,6 +78,10 @@ def filled(best: TrainingLog, other: TrainingLog) -> TrainingLog:
     }
     if best.clock == "none" and other.clock != "none":
         missing |= {name: getattr(other, name) for name in _TIMES} | {"clock": other.clock}
+    known = {phase.name for phase in best.phases}
+    more = [phase for phase in other.phases if phase.name not in known]
+    if more and other.clock == missing.get("clock", best.clock):
+        missing["phases"] = tuple(sorted([*best.phases, *more], key=lambda phase: phase.start_s))
     return replace(best, **missing)
 
 
