@@ -29,8 +29,7 @@ def read(
     from ecoaudit.ingest.records import ReadOptions
 
     own = OwnGpus.parse(own_gpus) if own_gpus is not None else None
-    # Only samples in memory can be told apart by GPU.
-    logs = assemble.read(inputs, ReadOptions(values.zone(timezone), meter_boundary), across if own is None else None)
+    logs = assemble.read(inputs, ReadOptions(values.zone(timezone), meter_boundary), across, own)
     return logs if own is None else own.of(logs)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest import ahead, discover, registry, systems
 from ecoaudit.ingest.files import LogFile
+from ecoaudit.ingest.own_gpus import OwnGpus
 from ecoaudit.ingest.prefix import Stripped
 from ecoaudit.ingest.records import (
     Across,
@@ -50,12 +51,14 @@ class _Collected:
                 self.reported.append(record)
 
 
-def read(inputs: Sequence[str], options: ReadOptions, across: Across | None = None) -> RunLogs:
+def read(
+    inputs: Sequence[str], options: ReadOptions, across: Across | None = None, own_gpus: OwnGpus | None = None
+) -> RunLogs:
     """Read the files that `inputs` mean; see `ecoaudit.ingest.read`."""
     out = _Collected()
     heads: dict[bytes, list[str]] = {}
     files = discover.files(inputs)
-    read_ahead = ahead.heads(files, options, across) if across is not None else {}
+    read_ahead = ahead.heads(files, options, across, own_gpus) if across is not None else {}
     for found in files:
         file = LogFile(found.path)
         match, views = registry.recognise(file)

@@ -4,13 +4,22 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
+from msgspec.structs import replace
 
 from ecoaudit.counts import median, merged
 from ecoaudit.ingest.files import LogFile
 from ecoaudit.ingest.lines import Account
-from ecoaudit.ingest.records import FloatArray, Head, ReadOptions, Replayed, Source, Telemetry
+from ecoaudit.ingest.own_gpus import OwnGpus
+from ecoaudit.ingest.records import FloatArray, GpuInfo, Head, IntArray, ReadOptions, Replayed, Source, Telemetry
 from ecoaudit.ingest.telemetry import ecoaudit_jsonl
-from ecoaudit.ingest.telemetry.ecoaudit_recordings import Rows, boards, power_field, recordings, warn_of_no_gpu
+from ecoaudit.ingest.telemetry.ecoaudit_recordings import (
+    Recording,
+    Rows,
+    boards,
+    power_field,
+    recordings,
+    warn_of_no_gpu,
+)
 from ecoaudit.ingest.telemetry.ecoaudit_summary import Summary
 from ecoaudit.ingest.telemetry.plausible import PowerFaults
 from ecoaudit.ingest.telemetry.rapl import Unwrapped
@@ -19,19 +28,23 @@ _UNREAD = frozenset({"energy_j", "util"})
 """Metrics of which a head only tells whether there are any."""
 
 
-def heads(file: LogFile, options: ReadOptions) -> list[Telemetry]:
+def heads(file: LogFile, options: ReadOptions, own_gpus: OwnGpus | None = None) -> list[Telemetry]:
     """Return what `ecoaudit_jsonl.read` does, with heads in place of the samples: little memory, whatever the size.
 
     A file of which only all samples together tell the times (no monotonic clock, recordings that overlap) is read
-    whole. Raises `EcoauditError` when no line is whole.
+    whole. With `own_gpus` heads are those of these GPUs alone, where a recording has any of them. Raises
+    `EcoauditError` when no line is whole.
     """
     account = Account()
     read: list[Summary] = []
+    columns: IntArray | None = None
     for recording, part in recordings(file, account, _UNREAD):
         if part is None:
-            read.append(Summary(recording))
+            own = own_gpus.columns(boards(recording.header)) if own_gpus is not None else None
+            columns = own if own is not None and own.size else None
+            read.append(Summary(recording if columns is None else _only(recording, columns)))
         elif isinstance(part, Rows):
-            read[-1].add(part)
+            read[-1].add(_of(part, columns))
         else:
             read[-1].mark(part)
         if not read[-1].in_order:
@@ -45,6 +58,20 @@ def heads(file: LogFile, options: ReadOptions) -> list[Telemetry]:
         if any(after[0] < before[1] for before, after in pairwise(ends)):
             return ecoaudit_jsonl.read(file, options)
     return [_head(file, group, account) for group in groups.values()]
+
+
+def _only(recording: Recording, columns: IntArray) -> Recording:
+    """Return a recording of some of its GPUs, which keep the index that they have among all."""
+    header = recording.header
+    gpus = [replace(header.gpus[i], index=i if header.gpus[i].index is None else header.gpus[i].index) for i in columns]
+    return Recording(replace(header, gpus=gpus, node_gpu_count=max(header.node_gpu_count or 0, len(header.gpus))))
+
+
+def _of(rows: Rows, columns: IntArray | None) -> Rows:
+    if columns is None:
+        return rows
+    chosen = {name: None if values is None else values[:, columns] for name, values in rows.metrics.items()}
+    return Rows(rows.wall, rows.mono, chosen, rows.zones, rows.node_w)
 
 
 def _head(file: LogFile, group: Sequence[tuple[int, Summary]], account: Account) -> Telemetry:
@@ -110,13 +137,23 @@ def samples(head: Telemetry) -> Iterator[Telemetry]:
     replayed = {how.number: how for how in head.head.replayed}
     counters = {zone: Unwrapped() for how in head.head.replayed for zone in how.rapl_range_j}
     number = -1
-    for _, part in recordings(LogFile(head.source.path), Account()):
+    columns: IntArray | None = None
+    for recording, part in recordings(LogFile(head.source.path), Account()):
         if part is None:
             number += 1
+            columns = _places(head.gpus, boards(recording.header)) if number in replayed else None
             for counter in counters.values():
                 counter.restart()
         elif isinstance(part, Rows) and number in replayed:
-            yield _block(head, part, replayed[number], counters)
+            yield _block(head, _of(part, columns), replayed[number], counters)
+
+
+def _places(some: Sequence[GpuInfo], gpus: Sequence[GpuInfo]) -> IntArray | None:
+    """Return where among a recording's GPUs a head's are; None for all of them."""
+    if len(some) == len(gpus):
+        return None
+    names: list[object] = [gpu.uuid or (i if gpu.index is None else gpu.index) for i, gpu in enumerate(gpus)]
+    return np.array([names.index(gpu.uuid or gpu.index) for gpu in some])
 
 
 def _block(head: Telemetry, rows: Rows, how: Replayed, counters: dict[str, Unwrapped]) -> Telemetry:
