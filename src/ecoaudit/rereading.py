@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ecoaudit.ingest.records import Across, FloatArray, Telemetry
+from ecoaudit.ingest.ahead import Across
+from ecoaudit.ingest.records import FloatArray, Telemetry
 from ecoaudit.ingest.telemetry.ecoaudit_heads import samples
 from ecoaudit.model.reduction import FileSums, Reducer, reduce_blocks, reduce_file
 

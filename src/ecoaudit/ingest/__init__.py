@@ -1,9 +1,12 @@
 """Bytes to typed records: one reader per telemetry format, one parser per framework, chosen by content."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from ecoaudit.ingest.records import Across, FormatInfo, Inspection, RunLogs
+from ecoaudit.ingest.records import FormatInfo, Inspection, RunLogs
+
+if TYPE_CHECKING:
+    from ecoaudit.ingest.ahead import Across
 
 __all__ = ["formats", "inspect", "read"]
 
@@ -14,7 +17,7 @@ def read(
     timezone: str | None = None,
     meter_boundary: Literal["ac", "dc"] | None = None,
     own_gpus: str | None = None,
-    across: Across | None = None,
+    across: "Across | None" = None,
 ) -> RunLogs:
     """Read everything that `inputs` (files, folders, globs, URLs) hold of one run.
 

@@ -1,13 +1,16 @@
 """Telemetry too large for memory, read before all other logs: heads in place of samples, many files at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest.discover import Found
 from ecoaudit.ingest.files import LogFile
 from ecoaudit.ingest.own_gpus import OwnGpus
-from ecoaudit.ingest.records import Across, ReadOptions, Telemetry
+from ecoaudit.ingest.records import ReadOptions, Telemetry
 
+Across = Callable[[Callable[[Any], Any], Sequence[Any], str], Iterable[Any]]
+"""Maps a function over items in their order, perhaps in other processes (`jobs.Jobs.map`); last, what is being done."""
 IN_MEMORY_BYTES = 128 * 1024 * 1024
 """Logs up to this size, decompressed, are kept in memory: three million samples of a GPU in about 100 MB."""
 

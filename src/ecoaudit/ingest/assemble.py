@@ -12,7 +12,6 @@ from ecoaudit.ingest.files import LogFile
 from ecoaudit.ingest.own_gpus import OwnGpus
 from ecoaudit.ingest.prefix import Stripped
 from ecoaudit.ingest.records import (
-    Across,
     Inspection,
     MeterLog,
     ReadOptions,
@@ -52,7 +51,7 @@ class _Collected:
 
 
 def read(
-    inputs: Sequence[str], options: ReadOptions, across: Across | None = None, own_gpus: OwnGpus | None = None
+    inputs: Sequence[str], options: ReadOptions, across: ahead.Across | None = None, own_gpus: OwnGpus | None = None
 ) -> RunLogs:
     """Read the files that `inputs` mean; see `ecoaudit.ingest.read`."""
     out = _Collected()

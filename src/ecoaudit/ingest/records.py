@@ -4,10 +4,10 @@ Times are Unix seconds in UTC. Arrays are float64; NaN marks "not in the log", n
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class GpuInfo:
-    """One GPU as its log describes it; `share` is the job's part of one that is divided (MIG), by compute slices."""
+    """One GPU as its log describes it; `share` is the job's part of one that is divided (MIG), by compute slices.
+
+    `ceiling_w` is what the board can draw at most for as long as a sample, as the model knows: no log tells.
+    """
 
     index: int | None = None
     uuid: str | None = None
@@ -63,6 +66,7 @@ class GpuInfo:
     memory_mib: float | None = None
     mig: bool | None = None
     share: float | None = None
+    ceiling_w: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +346,3 @@ class ReadOptions:
 
 Record = Telemetry | MeterLog | TrainingLog | ReportedEnergy
 """What a reader returns; one file may hold several."""
-
-Across = Callable[[Callable[[Any], Any], Sequence[Any], str], Iterable[Any]]
-"""Maps a function over items in their order, perhaps in other processes (`jobs.Jobs.map`); last, what is being done."""
