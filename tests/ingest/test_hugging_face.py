@@ -1,5 +1,6 @@
 """Trainer consoles of several ranks, what their dumps tell, and LLaMA-Factory logs that hold no training."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -189,6 +190,57 @@ def test_tokens_by_the_count_of_each_trainer(write: Write, name: str) -> None:
     bar = " 50%|#####     | 20/40 [00:10<00:10,  2.00s/it]\n"
     console = read(write("run.log", bar + f"{{'loss': 1.0, 'learning_rate': 0.1, '{name}': 81920.0, 'epoch': 0.5}}\n"))
     assert console.tokens == 81920
+
+
+def counted(loss: float, epoch: float, tokens: int, runtime: float) -> str:
+    rate = f"'train_runtime': '{runtime}', 'train_tokens_per_second': '{tokens / runtime:.4g}'"
+    return f"{{'loss': '{loss}', 'epoch': '{epoch}', 'num_input_tokens_seen': {tokens}, {rate}}}\n"
+
+
+COUNTED = (
+    """***** Running training *****
+  Num examples = 400
+  Num Epochs = 1
+  Num update steps per epoch = 50
+  Instantaneous batch size per device = 4
+  Total train batch size (w. parallel, distributed & accumulation) = 8
+  Gradient Accumulation steps = 2
+  Total optimization steps = 24
+"""
+    + counted(4.468, 0.04, 512, 0.6)
+    + counted(4.461, 0.08, 1024, 1.2)
+    + counted(4.459, 0.48, 6144, 12.0)
+    + """{'train_runtime': '12.9', 'train_samples_per_second': '14.9', 'train_steps_per_second': '1.9', 'epoch': '0.48'}
+100%|----------| 24/24 [00:12<00:00, 1.86it/s]
+"""
+)
+
+
+@pytest.mark.parametrize("left_out", ["Num update steps per epoch", "none"])
+def test_a_trainer_that_counts_tokens_tells_the_runtime_in_each_row(write: Write, left_out: str) -> None:
+    """A run of 24 steps, by `max_steps`: the one epoch of its plan has 50."""
+    text = "".join(line for line in COUNTED.splitlines(keepends=True) if left_out not in line)
+    log = read(write("run.out", text))
+    assert (log.quality.records, log.tokens, log.samples, log.runtime_s) == (3, 6144, 192, 12.9)
+    assert log.step_count == 24
+    assert log.steps is not None and log.steps.step.tolist() == [2, 4, 24]
+
+
+def state(rate: float, steps_rate: float) -> str:
+    rows = [{"loss": 1.0, "step": n, "epoch": n / 50, "train_runtime": float(n)} for n in (2, 4, 6)]
+    end = {"step": 6, "train_runtime": 10.0, "train_samples_per_second": rate, "train_steps_per_second": steps_rate}
+    return json.dumps({"global_step": 6, "max_steps": 24, "log_history": [*rows, end]})
+
+
+@pytest.mark.parametrize(("rate", "steps_rate"), [(19.2, 2.4), (4.8, 0.6)])
+def test_a_state_of_a_run_that_stopped_early_by_either_way_of_counting(
+    write: Write, rate: float, steps_rate: float
+) -> None:
+    """Rates of the 24 steps planned, as transformers 4 gives them, or of the 6 done; rows have a runtime too."""
+    log = read(write("trainer_state.json", state(rate, steps_rate)))
+    assert log.samples == pytest.approx(6 * 8)
+    assert log.steps is not None and log.steps.step.tolist() == [2, 4, 6]
+    assert log.runtime_s == 10.0
 
 
 def test_samples_are_those_of_the_plan_and_the_share_that_was_done(write: Write) -> None:

@@ -40,6 +40,7 @@ _WRAP_LINES = 40
 _FACTS = {
     "Num examples": "examples",
     "Num Epochs": "epochs",
+    "Num update steps per epoch": "per_epoch",
     "Total optimization steps": "total",
     "Total train batch size (w. parallel, distributed & accumulation)": "batch",
     "Instantaneous batch size per device": "device_batch",
@@ -182,12 +183,7 @@ def _rows(text: str, number: int, run: _Run, account: Account) -> None:
             run.eval_start = math.nan
         elif "eval_runtime" in row:
             run.phases.span("eval", time_s - row["eval_runtime"], time_s)
-        elif "train_runtime" in row:
-            if math.isfinite(time_s):
-                run.completed.append(time_s)
-            run.copies += bool(run.summary)
-            run.summary = run.summary or row
-        elif "loss" in row:
+        elif "loss" in row:  # with the runtime so far too, where the Trainer counts tokens
             done = run.bar[0] if run.bar else None
             # NaN equals itself in text; a collapsed run repeats its rows, but its bar goes on.
             if run.rows and run.rows[-1][0] == done and repr(run.rows[-1][2]) == repr(row):
@@ -196,14 +192,17 @@ def _rows(text: str, number: int, run: _Run, account: Account) -> None:
             account.records += 1
             run.rows.append((done, time_s, row))
 
+        elif "train_runtime" in row:
+            if math.isfinite(time_s):
+                run.completed.append(time_s)
+            run.copies += bool(run.summary)
+            run.summary = run.summary or row
+
 
 def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> TrainingLog:
     steps = Steps()
     total = run.facts.get("total") or (run.bar[1] if run.bar else None)
-    planned = run.facts.get("epochs", 0.0)
-    ended = run.summary.get("epoch", 0.0)
-    # Epochs of steps that do not divide them end a little early; one that stopped early ends far from the plan.
-    epochs = ended if ended >= 0.98 * planned else planned
+    epochs = _planned_epochs(run, total)
     guesses = [
         row["epoch"] / epochs * total
         if total and epochs and "epoch" in row
@@ -222,7 +221,7 @@ def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> Tr
     flops = seen_flops(run.summary.get("total_flos"), runtime, account)
     rate = run.summary.get("train_samples_per_second")
     # The rates are of the planned run.
-    done = run.summary.get("epoch", planned) / planned if planned else 1.0
+    done = run.summary.get("epoch", epochs) / epochs if epochs else 1.0
     done = done if done < 0.98 else 1.0
     last = run.facts.get("total") if run.summary else None
     account.records += bool(run.summary) and not run.rows
@@ -248,6 +247,17 @@ def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> Tr
         **{"clock": clock} | _window(run, runtime, options),
         **{"world_size": _gpus(run.facts)} | facts(run.settings, hugging_face=True) | model_facts(run.model),
     )
+
+
+def _planned_epochs(run: _Run, total: float | None) -> float:
+    """Return the epochs, with their fraction, that all planned steps take; 0 where the log does not tell."""
+    if total and run.facts.get("per_epoch"):
+        return total / run.facts["per_epoch"]
+    planned, ended = run.facts.get("epochs", 0.0), run.summary.get("epoch", 0.0)
+    # A run of so many steps plans whole epochs and ends within one; one that stopped early leaves its bar unfinished.
+    complete = run.bar is not None and run.bar[0] == run.bar[1] == total
+    # Epochs of steps that do not divide them end a little early; one that stopped early ends far from the plan.
+    return ended if ended and (complete or ended >= 0.98 * planned) else planned
 
 
 def _even(guesses: list[float], total: float | None, epochs: float) -> list[float]:

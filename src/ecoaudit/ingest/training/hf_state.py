@@ -43,11 +43,12 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
     summary: dict[str, Any] = {}
     for row in history:
         step = row.get("step")
-        if "train_runtime" in row:
-            summary = row
-        elif isinstance(step, int | float) and "loss" in row:
+        # A Trainer that counts tokens adds the runtime so far to each row.
+        if isinstance(step, int | float) and "loss" in row:
             account.records += 1
             steps.add(int(step), loss=_number(row["loss"]), tokens=_seen(row))
+        elif "train_runtime" in row:
+            summary = row
     runtime = _positive(summary.get("train_runtime"))
     last = _positive(state.get("global_step"))
     tokens = _positive(state.get("num_input_tokens_seen")) or _positive(summary.get("num_input_tokens_seen"))
@@ -112,19 +113,23 @@ def _recovered(text: str, file: LogFile) -> dict[str, Any]:
 def _samples(summary: dict[str, Any], runtime: float | None, state: dict[str, Any], account: Account) -> float | None:
     """Return samples of the run from its rate; both are rounded, so to three digits. None after a resume.
 
-    The rate counts every epoch from step 0, the runtime only the time since a resume.
+    The runtime is the time since a resume. The rates count what was planned from step 0 on, in transformers 5 what was
+    done in that time.
     """
     rate, steps_rate = (_positive(summary.get(f"train_{what}_per_second")) for what in ("samples", "steps"))
     if rate is None or runtime is None:
         return None
     steps, planned = _positive(state.get("global_step")), _positive(state.get("max_steps"))
-    if steps and planned and steps < planned:
+    if steps_rate is None or steps is None:
+        return rate * runtime
+    counted, rounding = steps_rate * runtime, max(0.05 * steps, 0.002 * runtime + 1)
+    if abs(counted - steps) <= rounding:
+        return rate * runtime
+    if planned and steps < planned and abs(counted - planned) <= max(rounding, 0.05 * planned):
         account.warn(f"stopped at step {steps:.0f} of {planned:.0f}: train_samples_per_second counts the planned run")
         return rate * runtime * steps / planned
-    if steps and steps_rate and abs(steps_rate * runtime - steps) > max(0.05 * steps, 0.002 * runtime + 1):
-        account.warn("the rates do not fit the steps (a resumed run): samples are unknown")
-        return None
-    return rate * runtime
+    account.warn("the rates do not fit the steps (a resumed run): samples are unknown")
+    return None
 
 
 def _number(value: Any) -> float:
