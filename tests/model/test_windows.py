@@ -54,6 +54,13 @@ def test_a_foreign_recording_that_goes_on_is_cut_to_the_process() -> None:
     assert seconds(own)[0] == pytest.approx(1000.0)
 
 
+def test_of_two_phases_marked_in_one_millisecond_the_later_one_counts() -> None:
+    log = telemetry([constant(600.0)], T, events=[(0.0, "train"), (500.0, "train"), (500.0, "checkpoint")])
+    found = audit(telemetry=[log], training=[training()]).training
+    assert found is not None
+    assert {p.name: p.duration_s for p in found.phases} == pytest.approx({"train": 500.0, "checkpoint": 500.0})
+
+
 def test_a_log_without_a_clock_is_placed_by_phase_events() -> None:
     log = telemetry([busy(200.0, 800.0)], T, events=[(0.0, "idle"), (200.0, "train"), (800.0, "idle")])
     found = audit(telemetry=[log], training=[training(None, None, runtime_s=600.0, tokens=6e6)])

@@ -166,7 +166,8 @@ def _warn_idle_ends(found: Sequence[Stream], job: Span, notes: Notes) -> None:
 def _event_phases(found: Sequence[Stream], job: Span) -> list[Phase]:
     """Return the phases between the phase events of the first node that has any; the last one ends with the job."""
     for stream in found:
-        marks = sorted((e.time_s, str(e.value)) for e in stream.events if e.name == "phase" and e.value is not None)
+        events = sorted(stream.events, key=lambda e: e.time_s)  # of two in one millisecond the later one counts
+        marks = [(e.time_s, str(e.value)) for e in events if e.name == "phase" and e.value is not None]
         if marks:
             ends = [time for time, _ in marks[1:]] + [job.end_s]
             spans = zip(marks, ends, strict=True)
