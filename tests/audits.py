@@ -33,18 +33,30 @@ def l3_audit(
     project: str | None = "demo",
     duration_s: float = 3600.0,
     spread: float = 0.1,
+    nodes: int = 1,
+    cooling: str | None = None,
+    pue: float | None = None,
+    host_w: float | None = None,
 ) -> a.Audit:
-    """Return an audit whose headline is L3 at the facility: node is 10 %, gpu 35 % below it."""
+    """Return an audit whose headline is L3 at the facility: node is 10 %, gpu 35 % below it.
+
+    `j_per_token` is at the nodes; the training window's energy is that of its tokens. `cooling`, `pue` and `host_w` are
+    parts of the method.
+    """
     facility = quantity(facility_kwh, "kWh", spread)
     node, boards = quantity(facility_kwh * 0.9, "kWh", spread), quantity(facility_kwh * 0.65, "kWh", 0.05)
     headline = a.Headline(level="L3", boundary=Boundary.FACILITY, value=facility, label="grounded")
+    training_kwh = j_per_token * tokens / 3.6e6 / 0.9 if j_per_token and tokens else facility_kwh
+    in_training = quantity(training_kwh, "kWh", spread)
     operational = quantity(facility_kwh * intensity / 1000, "kgCO2e", spread)
     hours = gpu_count * duration_s / 3600
     return a.Audit(
         tool="ecoaudit test",
         project=project,
         run=a.Run(id="run", commit="c0ffee", duration_s=duration_s),
-        hardware=a.Hardware(nodes=1, gpu_count=gpu_count, gpus=[a.GpuGroup(model=gpu, count=gpu_count)]),
+        hardware=a.Hardware(
+            nodes=nodes, gpu_count=gpu_count, gpus=[a.GpuGroup(model=gpu, count=gpu_count)], cooling=cooling
+        ),
         training=a.Training(framework="megatron", tokens=tokens, steps=steps),
         windows=a.Windows(),
         energy=a.Energy(
@@ -54,8 +66,18 @@ def l3_audit(
                 L3=a.LevelEnergy(gpu=boards, node=node, facility=facility),
             ),
             headline=headline,
-            training=headline,
+            training=msgspec.structs.replace(headline, value=in_training),
+            training_levels=a.Levels(
+                L2=a.LevelEnergy(gpu=quantity(training_kwh * 0.65, "kWh", 0.05)),
+                L3=a.LevelEnergy(node=quantity(training_kwh * 0.9, "kWh", spread), facility=in_training),
+            ),
+            pue=quantity(pue, "1", 0.05) if pue else None,
         ),
+        calibration=a.Calibration(
+            id="line", driver="power", alpha=quantity(1.1, "1"), host_w=quantity(host_w, "W"), source="test"
+        )
+        if host_w
+        else None,
         carbon=a.Carbon(
             intensity=quantity(intensity, "gCO2e/kWh", 0.1),
             intensity_basis=intensity_basis,

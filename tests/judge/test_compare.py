@@ -1,5 +1,8 @@
 """Head against base: the workload's part, the grid's part, and the noise between."""
 
+import math
+import random
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -8,8 +11,12 @@ from hypothesis import strategies as st
 from audits import l2_audit, l3_audit
 from ecoaudit.config import Budget
 from ecoaudit.judge import judge
-from ecoaudit.judge.compare import compare, delta_for
-from ecoaudit.judge.verdict import Baseline, Outcome
+from ecoaudit.judge.compare import Comparison, compare
+from ecoaudit.judge.verdict import Baseline, Delta, Outcome
+
+
+def shown(comparison: Comparison, metric: str) -> Delta | None:
+    return next((d for d in comparison.deltas if d.metric == metric and d.part == "workload"), None)
 
 
 def test_a_pull_request_is_not_blamed_for_the_weather() -> None:
@@ -25,9 +32,20 @@ def test_a_pull_request_is_not_blamed_for_the_weather() -> None:
 @pytest.mark.parametrize(
     ("kwh", "intensity", "parts"),
     [
-        (10.0, 800.0, "+100.0 %: energy +0.0 %, grid intensity +100.0 %"),
-        (12.0, 400.0, "+20.0 %: energy +20.0 %, grid intensity +0.0 %"),
-        (12.0, 200.0, "-40.0 %: energy +20.0 %, grid intensity -50.0 %"),
+        (
+            10.0,
+            800.0,
+            "+100.0 %, +4 kg CO₂e = energy +0.0 % (+0 kg CO₂e, inside the noise) + grid intensity +100.0 % "
+            "(+4 kg CO₂e)",
+        ),
+        (10.2, 400.0, "no detectable change (+2.0 %, noise ±5.0 %); grid intensity unchanged"),
+        (10.0 - 1e-9, 400.0, "no detectable change (+0.0 %, noise ±5.0 %); grid intensity unchanged"),
+        (12.0, 400.0, "+20.0 % (noise ±5.0 %); grid intensity unchanged"),
+        (
+            12.0,
+            200.0,
+            "-40.0 %, -1.6 kg CO₂e = energy +20.0 % (+0.571 kg CO₂e) + grid intensity -50.0 % (-2.17 kg CO₂e)",
+        ),
     ],
 )
 def test_a_change_of_carbon_is_told_by_its_factors(kwh: float, intensity: float, parts: str) -> None:
@@ -48,7 +66,7 @@ def test_a_regression_beyond_the_noise_fails() -> None:
 
 def test_a_change_inside_the_noise_is_no_detectable_change() -> None:
     head, base = l3_audit(j_per_token=0.103), l3_audit(j_per_token=0.1)
-    delta = delta_for(compare(head, base).deltas, "j_per_token")
+    delta = shown(compare(head, base), "j_per_token")
     assert delta is not None
     assert delta.detectable is False
     assert "no detectable change" in delta.text
@@ -63,7 +81,7 @@ def test_a_limit_tighter_than_the_noise_cannot_be_decided() -> None:
 def test_five_base_runs_replace_the_default_band() -> None:
     quiet = [l3_audit(j_per_token=0.1 + 0.0001 * i) for i in range(5)]
     head = l3_audit(j_per_token=0.103)
-    delta = delta_for(compare(head, quiet[0], quiet[1:]).deltas, "j_per_token")
+    delta = shown(compare(head, quiet[0], quiet[1:]), "j_per_token")
     assert delta is not None
     assert delta.band_percent is not None
     assert delta.band_percent < 1.0
@@ -72,7 +90,7 @@ def test_five_base_runs_replace_the_default_band() -> None:
 
 def test_energy_per_run_has_no_band_when_the_work_differs() -> None:
     head, base = l3_audit(facility_kwh=9.0, tokens=1.2e8, j_per_token=None), l3_audit(j_per_token=None)
-    delta = delta_for(compare(head, base).deltas, "energy_kwh")
+    delta = shown(compare(head, base), "energy_kwh")
     assert delta is not None
     assert delta.band_percent is None
     assert delta.detectable is None
@@ -100,10 +118,37 @@ def test_other_projects_are_not_compared() -> None:
 def test_levels_that_differ_are_compared_at_the_common_one() -> None:
     """The base carries L3, the head only boards: both have L2, so energy is compared there."""
     comparison = compare(l2_audit(gpu_kwh=5.72), l3_audit(facility_kwh=8.0))
-    delta = delta_for(comparison.deltas, "energy_kwh")
+    delta, per_token = shown(comparison, "energy_kwh"), shown(comparison, "j_per_token")
     assert delta is not None
     assert (delta.level, delta.percent) == ("L2", pytest.approx(10.0))
-    assert any("not compared" in note for note in comparison.notes)
+    assert per_token is not None
+    assert (per_token.level, per_token.base) == ("L2", pytest.approx(0.1 / 0.9 * 0.65))
+    assert "compared at the GPU boards, L2: the highest that both runs carry" in comparison.notes
+    assert "carbon is compared at the GPU boards, L2: the two totals have different boundaries" in comparison.notes
+
+
+def test_energy_per_token_of_an_audit_without_training_levels_is_not_compared_elsewhere() -> None:
+    """An audit of an older version: its boards' energy in the training window is not known."""
+    base = l3_audit()
+    old = msgspec.structs.replace(base, energy=msgspec.structs.replace(base.energy, training_levels=None))
+    comparison = compare(l2_audit(), old)
+    assert shown(comparison, "j_per_token") is None
+    assert any(
+        "not compared: found at the nodes (AC), L3 in the base, found at the GPU boards, L2 here" in note
+        for note in comparison.notes
+    )
+
+
+def test_identical_runs_are_called_changed_one_time_in_ten() -> None:
+    """Through the whole comparison: this run over the newest of eight base runs, all of one process."""
+    rng = random.Random(11)
+    called, trials = 0, 600
+    for _ in range(trials):
+        *base, head = (l3_audit(j_per_token=0.1 * math.exp(rng.gauss(0, 0.02))) for _ in range(9))
+        delta = shown(compare(head, base[-1], base[:-1]), "j_per_token")
+        assert delta is not None
+        called += delta.detectable is True
+    assert 0.06 <= called / trials <= 0.14
 
 
 def test_lifecycle_and_direct_intensity_are_never_compared() -> None:
@@ -120,8 +165,8 @@ def test_the_verdict_carries_its_baseline() -> None:
 
 @given(st.floats(0.01, 100), st.floats(0.01, 100))
 def test_swapping_head_and_base_inverts_the_ratio(new: float, old: float) -> None:
-    there = delta_for(compare(l3_audit(j_per_token=new), l3_audit(j_per_token=old)).deltas, "j_per_token")
-    back = delta_for(compare(l3_audit(j_per_token=old), l3_audit(j_per_token=new)).deltas, "j_per_token")
+    there = shown(compare(l3_audit(j_per_token=new), l3_audit(j_per_token=old)), "j_per_token")
+    back = shown(compare(l3_audit(j_per_token=old), l3_audit(j_per_token=new)), "j_per_token")
     assert there is not None
     assert back is not None
     assert there.percent is not None

@@ -136,7 +136,7 @@ def test_a_budget_too_small_for_any_report_is_refused() -> None:
 def test_an_over_full_budget_reads_as_such() -> None:
     audit = examples.llm_run(scale=1.3)
     text = markdown.render(audit, judge(audit, [Budget(metric="carbon_kg", max=2.0)]), max_bytes=60_000)
-    assert "- ❌ `▰▰▰▰▰▰▰▰▰▰▶` 143 % · carbon 2.863 kg CO₂e is over the budget" in text
+    assert "- ❌ `▰▰▰▰▰▰▰▰▰▰▶` 143 % · carbon 2.863 kg CO₂e at the facility is over the budget" in text
 
 
 def html(text: str) -> str:

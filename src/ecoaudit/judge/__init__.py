@@ -5,7 +5,7 @@ from typing import Literal
 
 from ecoaudit.config import Budget
 from ecoaudit.judge.budgets import check_absolute, check_relative
-from ecoaudit.judge.compare import Comparison, compare
+from ecoaudit.judge.compare import compare
 from ecoaudit.judge.verdict import Baseline, BudgetCheck, Outcome, Verdict
 from ecoaudit.model.audit import Audit
 
@@ -28,28 +28,27 @@ def judge(
 
     `baseline` says where `base` comes from. Relative budgets without a base follow `on_missing_baseline`.
     """
-    comparison = compare(head, base, history) if base is not None else Comparison((), (), ())
+    comparison = compare(head, base, history) if base is not None else None
     checks = [check_absolute(head, b) for b in budgets if b.max is not None]
     relative = [b for b in budgets if b.max_increase_percent is not None]
-    notes = list(comparison.notes)
+    notes = list(comparison.notes) if comparison else []
     outcomes: list[Outcome] = []
-    if base is None:
+    if comparison is None:
         if relative or on_missing_baseline != "pass":
             outcomes.append(Outcome(on_missing_baseline))
             count = f"{len(relative)} relative budget{'s' * (len(relative) != 1)}"
             notes.append(f"no baseline was found: {count} not judged ({on_missing_baseline})")
     else:
-        missing = "; ".join(comparison.not_comparable) or "the metric is not known for both runs"
-        checks += [check_relative(b, comparison.deltas, missing) for b in relative]
+        checks += [check_relative(comparison, b) for b in relative]
     outcomes += [check.outcome for check in checks]
     outcome = max(outcomes, key=_SEVERITY.index, default=Outcome.PASS)
     return Verdict(
         outcome=outcome,
         headline=_headline(outcome, checks, bool(budgets)),
         checks=checks,
-        deltas=list(comparison.deltas),
-        baseline=baseline if base is not None else None,
-        not_comparable=list(comparison.not_comparable),
+        deltas=list(comparison.deltas) if comparison else [],
+        baseline=baseline if comparison else None,
+        not_comparable=list(comparison.not_comparable) if comparison else [],
         notes=notes,
     )
 

@@ -1,68 +1,86 @@
-"""Head against base, like for like: what the workload changed, apart from what the grid changed."""
+"""Head against base, like for like: what the workload changed, apart from what method and grid changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-import msgspec
 
 from ecoaudit.config import Metric
-from ecoaudit.judge import noise
-from ecoaudit.judge.figures import LABELS, UNITS
+from ecoaudit.judge import noise, words
+from ecoaudit.judge.carbon import carbon_deltas
+from ecoaudit.judge.figures import LABELS, PLACES, UNITS, at
+from ecoaudit.judge.ground import Ground, common_ground, differences
 from ecoaudit.judge.verdict import Delta
 from ecoaudit.model.audit import Audit, GpuGroup, LevelEnergy, LevelName, Levels
 from ecoaudit.quantity import Boundary, Quantity
 
-# From the best common ground to the weakest.
-_GROUNDS: tuple[tuple[LevelName, Boundary], ...] = (
-    ("measured", Boundary.FACILITY),
-    ("measured", Boundary.NODE),
-    ("L3", Boundary.FACILITY),
-    ("L3", Boundary.NODE),
-    ("L2", Boundary.GPU),
-    ("L1", Boundary.GPU),
-)
-
-
 _SMALLEST, _LARGEST = 0.0, 1e15
 """Bounds of a figure that can be compared, in any of the units here; the world uses 3e13 kWh a year."""
+
+_PER_WORK: tuple[Metric, ...] = ("j_per_token", "j_per_sample")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A difference of the workload, or None with the reasons why there is none."""
+
+    delta: Delta | None
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The deltas of head against base, or why there are none."""
+    """Head beside base: the differences to show, or why there are none. `peers` are base runs: they set the noise."""
 
+    head: Audit
+    base: Audit
+    peers: tuple[Audit, ...]
     deltas: tuple[Delta, ...]
     not_comparable: tuple[str, ...]
     notes: tuple[str, ...]
+
+    def workload(self, metric: Metric, outermost: Boundary = Boundary.FACILITY) -> Change:
+        """Return the workload's change in `metric`, never the grid's or the method's, at `outermost` or inside it.
+
+        `workload` is energy per token, else per sample, else energy. Carbon at equal intensity changes as energy does.
+        """
+        if self.not_comparable:
+            return Change(None, self.not_comparable)
+        names: tuple[Metric, ...] = {
+            "workload": (*_PER_WORK, "energy_kwh"),
+            "carbon_kg": ("energy_kwh",),
+        }.get(metric, (metric,))
+        found = [_change(name, self.head, self.base, self.peers, outermost) for name in names]
+        return next((change for change in found if change.delta is not None), found[-1])
 
 
 def compare(head: Audit, base: Audit, history: Sequence[Audit] = ()) -> Comparison:
     """Compare `head` with `base`; `history` holds further base runs and sharpens the noise band from five runs on."""
     reasons = _reasons_not_comparable(head, base)
-    ground = _common_ground(head, base)
+    ground, met = common_ground(head, base, _energy, Boundary.FACILITY)
     if ground is None:
-        reasons.append("the two audits have no energy at a common level and boundary")
+        inside = f"{'; '.join(met)}, and " if met else ""
+        reasons.append(f"{inside}the two audits have no energy at a common level and boundary by one method")
     if reasons or ground is None:
-        return Comparison((), tuple(reasons), ())
-    level, boundary = ground
-    peers = [a for a in (base, *history) if not _reasons_not_comparable(head, a)]
-    deltas = [*_workload(head, base, peers, level, boundary), *_carbon(head, base, level, boundary)]
-    return Comparison(tuple(deltas), (), tuple(_notes(head, base, level, boundary)))
+        return Comparison(head, base, (), (), tuple(reasons), ())
+    peers = tuple(a for a in (base, *history) if not _reasons_not_comparable(head, a))
+    # Energy per unit of work is shown at the boundary at which this run's report shows it.
+    shown = head.efficiency.boundary or Boundary.GPU
+    changes = [_change(metric, head, base, peers, shown) for metric in _PER_WORK]
+    energy = _change("energy_kwh", head, base, peers, Boundary.FACILITY)
+    totals: tuple[Metric, ...] = ("mean_power_w", "cost_usd")
+    changes += [energy, *(_change(metric, head, base, peers, Boundary.FACILITY) for metric in totals)]
+    deltas = [change.delta for change in changes if change.delta is not None]
+    if energy.delta is not None:
+        deltas += carbon_deltas(head, base, energy.delta)
+    return Comparison(head, base, peers, tuple(deltas), (), tuple(_notes(head, base, ground, deltas)))
 
 
-def delta_for(deltas: Sequence[Delta], metric: Metric) -> Delta | None:
-    """Return the delta a relative budget on `metric` is judged on: always the workload's, never the grid's."""
-    order: tuple[str, ...] = (metric,)
-    if metric == "workload":
-        order = ("j_per_token", "j_per_sample", "energy_kwh")
-    elif metric == "carbon_kg":
-        order = ("energy_kwh",)  # at equal intensity, carbon changes as energy does
-    return next((d for name in order for d in deltas if d.metric == name and d.part == "workload"), None)
-
-
-def _kind(group: GpuGroup) -> str:
-    return group.model if group.share is None else f"{group.share:.0%} of {group.model}"
+def equal_work(head: Audit, base: Audit) -> bool:
+    """Return whether both runs did the same work: tokens, else samples, else steps, within one percent."""
+    for name in ("tokens", "samples", "steps"):
+        new, old = getattr(head.training, name), getattr(base.training, name)
+        if new and old:
+            return bool(abs(new / old - 1) * 100 <= noise.SAME_WORK_PERCENT)
+    return False
 
 
 def _reasons_not_comparable(head: Audit, base: Audit) -> list[str]:
@@ -83,167 +101,135 @@ def _reasons_not_comparable(head: Audit, base: Audit) -> list[str]:
     return reasons
 
 
+def _kind(group: GpuGroup) -> str:
+    return group.model if group.share is None else f"{group.share:.0%} of {group.model}"
+
+
 def _figures(audit: Audit) -> list[tuple[str, float]]:
     """Return the figures that are divided by one another, with their names; 0 is a run that did nothing."""
-    levels = audit.energy.levels
-    found = [(f"energy ({name})", level.gpu or level.node) for name, level in _named(levels) if level]
+    energy, efficiency = audit.energy, audit.efficiency
+    found = [(f"energy ({name})", quantity) for name, quantity in _named(energy.levels)]
+    if energy.training_levels is not None and (efficiency.j_per_token or efficiency.j_per_sample):
+        found += [(f"training energy ({name})", quantity) for name, quantity in _named(energy.training_levels)]
     found += [
         ("grid intensity", audit.carbon.intensity),
-        ("energy per token", audit.efficiency.j_per_token),
-        ("energy per sample", audit.efficiency.j_per_sample),
+        ("energy per token", efficiency.j_per_token),
+        ("energy per sample", efficiency.j_per_sample),
         ("GPU-hours", audit.cost.gpu_hours),
+        ("energy", energy.headline.value if energy.headline else None),
     ]
-    if audit.energy.headline:
-        found.append(("energy", audit.energy.headline.value))
     return [(name, quantity.value) for name, quantity in found if quantity is not None]
 
 
-def _named(levels: Levels) -> tuple[tuple[str, LevelEnergy | None], ...]:
-    return ("L1", levels.L1), ("L2", levels.L2), ("L3", levels.L3)
-
-
-def _common_ground(head: Audit, base: Audit) -> tuple[LevelName, Boundary] | None:
-    for level, boundary in _GROUNDS:
-        if _energy(head, level, boundary) and _energy(base, level, boundary):
-            return level, boundary
-    return None
+def _named(levels: Levels) -> list[tuple[str, Quantity | None]]:
+    named: tuple[tuple[str, LevelEnergy | None], ...] = ("L1", levels.L1), ("L2", levels.L2), ("L3", levels.L3)
+    return [(name, level.gpu or level.node) for name, level in named if level is not None]
 
 
 def _energy(audit: Audit, level: LevelName, boundary: Boundary) -> Quantity | None:
-    if level == "measured":
-        headline = audit.energy.headline
-        complete = headline is not None and headline.level == "measured"
-        holder = audit.energy.measured if complete else None
-        return getattr(holder, boundary.value) if holder else None
-    energy = getattr(audit.energy.levels, level)
-    return getattr(energy, boundary.value) if energy else None
+    return at(audit, "energy_kwh", level, boundary)
 
 
-def _workload(head: Audit, base: Audit, peers: Sequence[Audit], level: LevelName, boundary: Boundary) -> list[Delta]:
-    deltas = []
-    per_work: tuple[Metric, ...] = ("j_per_token", "j_per_sample")
-    if _training_level(head) == _training_level(base) and head.efficiency.boundary == base.efficiency.boundary:
-        for metric in per_work:
-            new, old = getattr(head.efficiency, metric), getattr(base.efficiency, metric)
-            if new and old:
-                values = [q.value for a in peers if (q := getattr(a.efficiency, metric))]
-                band = _band(values)
-                deltas.append(
-                    _delta(
-                        metric, "workload", old.value, new.value, band, head.efficiency.boundary, _training_level(head)
-                    )
-                )
-    new_kwh, old_kwh = _energy(head, level, boundary), _energy(base, level, boundary)
-    if new_kwh and old_kwh:
-        same_work = [a for a in peers if equal_work(head, a)]
-        values = [q.value for a in same_work if (q := _energy(a, level, boundary))]
-        band_kwh = _band(values) if equal_work(head, base) else None
-        deltas.append(_delta("energy_kwh", "workload", old_kwh.value, new_kwh.value, band_kwh, boundary, level))
-        if head.run.duration_s and base.run.duration_s:
-            watts = [q.value * 3.6e6 / s for q, s in ((old_kwh, base.run.duration_s), (new_kwh, head.run.duration_s))]
-            deltas.append(
-                _delta("mean_power_w", "workload", watts[0], watts[1], noise.DEFAULT_BAND_PERCENT, boundary, level)
-            )
-    if head.cost.gpu_hours and base.cost.gpu_hours and head.cost.per_gpu_hour:
-        # One price for both: what the cloud charges is not the pull request's doing.
-        price = head.cost.per_gpu_hour.value
-        pair = base.cost.gpu_hours.value * price, head.cost.gpu_hours.value * price
-        band_cost = noise.DEFAULT_BAND_PERCENT if equal_work(head, base) else None
-        deltas.append(_delta("cost_usd", "workload", *pair, band_cost, None, None))
-    return deltas
+def _change(metric: Metric, head: Audit, base: Audit, peers: Sequence[Audit], outermost: Boundary) -> Change:
+    if metric == "cost_usd":
+        return _cost(head, base, peers)
+
+    def figure(audit: Audit, level: LevelName, boundary: Boundary) -> Quantity | None:
+        return at(audit, metric, level, boundary)
+
+    ground, met = common_ground(head, base, figure, outermost)
+    new = figure(head, ground.level, ground.boundary) if ground else None
+    old = figure(base, ground.level, ground.boundary) if ground else None
+    if ground is None or new is None or old is None:
+        return Change(None, (*met, f"{LABELS[metric]} is not known by one method for both runs {PLACES[outermost]}"))
+    values = [
+        (peer, quantity.value)
+        for peer in peers
+        if (quantity := figure(peer, ground.level, ground.boundary))
+        and not differences(head, peer, ground.level, ground.boundary)
+    ]
+    band = _band(metric, head, base, values)
+    return Change(_delta(metric, old.value, new.value, band, ground), ground.differences)
 
 
-def _band(values: Sequence[float]) -> float:
-    return noise.history_band_percent(values) or noise.DEFAULT_BAND_PERCENT
+def _cost(head: Audit, base: Audit, peers: Sequence[Audit]) -> Change:
+    """Return the change of cost at one price for both: what the cloud charges is not the pull request's doing."""
+    price, new, old = head.cost.per_gpu_hour, head.cost.gpu_hours, base.cost.gpu_hours
+    if price is None or new is None or old is None:
+        return Change(None, ("GPU-hours or this run's price are not known",))
+    hours = [(peer, peer.cost.gpu_hours.value) for peer in peers if peer.cost.gpu_hours is not None]
+    band = _band("cost_usd", head, base, hours)
+    return Change(_delta("cost_usd", old.value * price.value, new.value * price.value, band, None), ())
 
 
-def _carbon(head: Audit, base: Audit, level: LevelName, boundary: Boundary) -> list[Delta]:
-    """Return operational carbon in total, and the part of its change that the grid alone made."""
-    new_kwh, old_kwh = _energy(head, level, boundary), _energy(base, level, boundary)
-    new_g, old_g = head.carbon.intensity, base.carbon.intensity
-    if not (new_kwh and old_kwh and new_g and old_g):
-        return []
-    if head.carbon.intensity_basis != base.carbon.intensity_basis:
-        return []
-    old, new = old_kwh.value * old_g.value / 1000, new_kwh.value * new_g.value / 1000
-    total = _delta("carbon_kg", "total", old, new, None, boundary, level)
-    if old:
-        total = msgspec.structs.replace(total, text=_product_wording(new / old, new_kwh.value / old_kwh.value))
-    deltas = [total]
-    if old_g.value != new_g.value:
-        deltas.append(_delta("intensity", "grid", old_g.value, new_g.value, 0.0, None, None))
-    return deltas
+def _band(metric: Metric, head: Audit, base: Audit, values: Sequence[tuple[Audit, float]]) -> float | None:
+    """Return the noise band in percent, from the base runs' `values`; a run's total has one only for equal work."""
+    if metric in {"energy_kwh", "cost_usd"}:
+        if not equal_work(head, base):
+            return None
+        values = [(peer, value) for peer, value in values if equal_work(head, peer)]
+    return noise.difference_band_percent([value for _, value in values]) or noise.DEFAULT_BAND_PERCENT
 
 
-def equal_work(head: Audit, base: Audit) -> bool:
-    """Return whether both runs did the same work: tokens, else samples, else steps, within one percent."""
-    for name in ("tokens", "samples", "steps"):
-        new, old = getattr(head.training, name), getattr(base.training, name)
-        if new and old:
-            return bool(abs(new / old - 1) * 100 <= noise.SAME_WORK_PERCENT)
-    return False
-
-
-def _training_level(audit: Audit) -> str | None:
-    return audit.energy.training.level if audit.energy.training else None
-
-
-def _delta(
-    metric: str,
-    part: Literal["workload", "grid", "total"],
-    base: float,
-    head: float,
-    band: float | None,
-    boundary: Boundary | None,
-    level: str | None,
-) -> Delta:
+def _delta(metric: Metric, base: float, head: float, band: float | None, ground: Ground | None) -> Delta:
     percent = (head / base - 1) * 100 if base else None
     detectable = None if band is None or percent is None else abs(percent) > band
-    label = LABELS.get(metric, "grid intensity")
+    level, boundary = (ground.level, ground.boundary) if ground else (None, None)
+    place = words.place(level, boundary) if level and boundary else "at equal price"
     return Delta(
         metric=metric,
-        unit=UNITS.get(metric, "gCO2e/kWh"),
+        unit=UNITS[metric],
         boundary=boundary,
         level=level,
-        part=part,
+        part="workload",
         base=base,
         head=head,
         percent=percent,
         band_percent=band,
         detectable=detectable,
-        text=_wording(label, percent, band, detectable),
+        because=list(ground.differences) if ground else [],
+        text=words.change(f"{LABELS[metric]} {place}", percent, band),
     )
 
 
-def _wording(label: str, percent: float | None, band: float | None, detectable: bool | None) -> str:
-    if percent is None:
-        return f"{label}: the base is zero"
-    change = f"{percent:+.1f} %"
-    if detectable is None:
-        return f"{label} {change} (no noise band is claimed: the runs did different work, or how much is not logged)"
-    if not detectable:
-        return f"{label}: no detectable change ({change}, noise ±{band:.1f} %)"
-    return f"{label} {change} (noise ±{band:.1f} %)" if band else f"{label} {change}"
-
-
-def _product_wording(ratio: float, energy_ratio: float) -> str:
-    """Word the change of carbon by its two factors; noise is a matter of the energy, which has a delta of its own."""
-    energy, grid = ((r - 1) * 100 for r in (energy_ratio, ratio / energy_ratio))
-    return f"{LABELS['carbon_kg']} {(ratio - 1) * 100:+.1f} %: energy {energy:+.1f} %, grid intensity {grid:+.1f} %"
-
-
-def _notes(head: Audit, base: Audit, level: LevelName, boundary: Boundary) -> list[str]:
+def _notes(head: Audit, base: Audit, ground: Ground, deltas: Sequence[Delta]) -> list[str]:
     notes = []
-    if head.energy.headline and (head.energy.headline.level, head.energy.headline.boundary) != (level, boundary):
-        notes.append(f"compared at {level}, boundary {boundary.value}: the highest that both runs carry")
-    if _training_level(head) != _training_level(base):
+    place = words.place(ground.level, ground.boundary)
+    headlines = [(a.energy.headline.level, a.energy.headline.boundary) for a in (base, head) if a.energy.headline]
+    if ground.differences:
+        notes.append(f"{'; '.join(ground.differences)}: compared {place}")
+    elif any(headline != (ground.level, ground.boundary) for headline in headlines):
+        notes.append(f"compared {place}: the highest that both runs carry")
+    if _found_at(head) and not any(delta.metric in _PER_WORK for delta in deltas):
+        was, now = _found_at(base) or "not known", _found_at(head)
+        notes.append(f"energy per token or sample not compared: {was} in the base, {now} here")
+    if len({boundary for _, boundary in headlines}) > 1 and any(delta.metric == "carbon_kg" for delta in deltas):
+        notes.append(f"carbon is compared {place}: the two totals have different boundaries")
+    return [*notes, *_changed(head, base)]
+
+
+def _found_at(audit: Audit) -> str | None:
+    """Return where the audit's energy per unit of work was found, None if it has none."""
+    training, efficiency = audit.energy.training, audit.efficiency
+    if training is None or efficiency.boundary is None or not (efficiency.j_per_token or efficiency.j_per_sample):
+        return None
+    return f"found {words.place(training.level, efficiency.boundary)}"
+
+
+def _changed(head: Audit, base: Audit) -> list[str]:
+    """Return what else is not the same in the two runs."""
+    notes = []
+    old, new = base.hardware, head.hardware
+    if old.gpu_count != new.gpu_count:
+        notes.append(f"GPU count changed from {old.gpu_count} to {new.gpu_count}")
+    if old.system != new.system and old.system and new.system:
+        notes.append(f"system changed from {old.system} to {new.system}")
+    boards = [a.energy.levels.L2.gpu for a in (base, head) if a.energy.levels.L2 is not None]
+    sources = [quantity.source for quantity in boards if quantity is not None]
+    if len(sources) == 2 and sources[0] != sources[1]:
         notes.append(
-            f"energy per token or sample not compared: found at {_training_level(base)} in the base "
-            f"and at {_training_level(head)} here"
+            f"the boards were read in two ways ({sources[0]}; {sources[1]}): part of a change may come from it"
         )
-    counts = base.hardware.gpu_count, head.hardware.gpu_count
-    if counts[0] != counts[1]:
-        notes.append(f"GPU count changed from {counts[0]} to {counts[1]}")
     if head.carbon.intensity_basis != base.carbon.intensity_basis:
         notes.append(
             f"carbon not compared: grid intensity is {base.carbon.intensity_basis} in the base and "

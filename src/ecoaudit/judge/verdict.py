@@ -41,19 +41,22 @@ class BudgetCheck(_Record, frozen=True, kw_only=True):
 class Delta(_Record, frozen=True, kw_only=True):
     """Head against base in one metric. `band_percent` is the noise band; `detectable` is None where no band is claimed.
 
-    `part` separates what the pull request changed (workload) from what the grid did.
+    `part` separates what the pull request changed (workload) from what the grid did, and from what another method of
+    finding energy did (another PUE, node line or meter). `because` holds the differences of method for which it is not
+    taken at a boundary or level further out.
     """
 
     metric: str
     unit: str
     boundary: Boundary | None = None
     level: str | None = None
-    part: Literal["workload", "grid", "total"]
+    part: Literal["workload", "method", "grid", "total"]
     base: float
     head: float
     percent: float | None
     band_percent: float | None = None
     detectable: bool | None = None
+    because: list[str] = []
     text: str
 
 

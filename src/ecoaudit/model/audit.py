@@ -179,9 +179,12 @@ class Driver(_Record, frozen=True, kw_only=True):
 
 
 class Energy(_Record, frozen=True, kw_only=True):
+    """`levels` and `headline` are of the job window, `training_levels` and `training` of the training window."""
+
     levels: Levels
     headline: Headline | None = None
     training: Headline | None = None
+    training_levels: Levels | None = None
     measured: MeasuredEnergy | None = None
     residual: Residual | None = None
     phases: list[PhaseEnergy] = []

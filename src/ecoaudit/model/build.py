@@ -150,9 +150,10 @@ def build_audit(
         training=training_figures(read.training, work, read.time, read.system, read.mismatch, notes),
         windows=read.time.windows(),
         energy=a.Energy(
-            levels=ledger.levels(),
+            levels=ledger.levels(job),
             headline=headline.headline() if headline else None,
             training=training_figure.headline() if training_figure else None,
+            training_levels=ledger.levels(in_training) if training_figure else None,
             measured=ledger.measured(),
             residual=_residual(ledger, read, tables),
             phases=phase_energies(ledger, read.cuts, read.time),

@@ -173,12 +173,11 @@ class Ledger:
             return best
         return self.at(best.level, Boundary.NODE, segments)
 
-    def levels(self) -> Levels:
-        """Return L1, L2 and L3 of the job."""
-        job = self.everything
+    def levels(self, segments: Segments) -> Levels:
+        """Return L1, L2 and L3 of the chosen segments."""
 
         def level(name: LevelName) -> LevelEnergy | None:
-            found = {b.value: figure.kwh() for b in Boundary if (figure := self.at(name, b, job)) is not None}
+            found = {b.value: figure.kwh() for b in Boundary if (figure := self.at(name, b, segments)) is not None}
             return LevelEnergy(**found) if found else None
 
         return Levels(L1=level("L1"), L2=level("L2"), L3=level("L3"))

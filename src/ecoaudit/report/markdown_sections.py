@@ -52,7 +52,9 @@ def lead(context: Context) -> str:
 def _change_sentence(context: Context) -> str:
     delta = view.work_delta(context.verdict)
     if delta is not None:
-        return f"{words.metric_name(delta.metric)} against the base: {_change(delta)}."
+        inside = view.compared_inside(context.audit, delta)
+        because = context.text("".join(f"; {reason}" for reason in delta.because), 300)
+        return f"{words.metric_name(delta.metric)} against the base: {_change(delta, inside)}{because}."
     if context.verdict.not_comparable:
         reasons = "; ".join(context.verdict.not_comparable)
         return f"Not comparable with the base ({context.text(reasons, 300)})."
@@ -71,7 +73,7 @@ def figures(context: Context) -> str:
         if shown is None or row.quantity is None:
             cells += [words.NOT_KNOWN, "", *([""] if compared else []), context.text(row.reason, 160), ""]
         else:
-            change = [_change(row.delta) if row.delta else ""] if compared else []
+            change = [_change(row.delta, row.delta_at) if row.delta else ""] if compared else []
             boundary = context.text(row.boundary, 120)
             cells += [
                 f"**{figure_text(shown.text())}**",
@@ -84,16 +86,17 @@ def figures(context: Context) -> str:
     return table(head, body, right={1, 2, 3} if compared else {1, 2})
 
 
-def _change(delta: Delta) -> str:
+def _change(delta: Delta, inside: str) -> str:
     if delta.percent is None:
         return words.NOT_KNOWN
     percent = numbers.signed_percent(delta.percent)
+    notes = [part for part in ("operational" if delta.metric == "carbon_kg" else "", inside) if part]
     if delta.detectable is None or not delta.band_percent:
-        return f"{percent} (operational)" if delta.metric == "carbon_kg" else percent
-    band = f"±{numbers.number(delta.band_percent, 1, trim=True)} %"
+        return f"{percent} ({', '.join(notes)})" if notes else percent
+    band = ", ".join([*notes, f"noise ±{numbers.number(delta.band_percent, 1, trim=True)} %"])
     if delta.detectable:
-        return f"**{percent}** (noise {band})"
-    return f"no detectable change ({percent}, noise {band})"
+        return f"**{percent}** ({band})"
+    return f"no detectable change ({', '.join([percent, band])})"
 
 
 def budgets(context: Context) -> str:

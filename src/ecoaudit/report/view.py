@@ -10,13 +10,17 @@ from ecoaudit.report import numbers, words
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure: `quantity`, or None with the `reason`. `as_share` shows a fraction as percent."""
+    """One figure: `quantity`, or None with the `reason`. `as_share` shows a fraction as percent.
+
+    `delta_at` names the boundary of `delta` where it is another than the figure's.
+    """
 
     label: str
     quantity: Quantity | None
     boundary: str
     reason: str = ""
     delta: Delta | None = None
+    delta_at: str = ""
     as_share: bool = False
     headline: bool = False
 
@@ -32,17 +36,20 @@ def main_rows(audit: Audit, verdict: Verdict) -> list[Row]:
     """Return the figures a reviewer looks for: carbon, energy, cost, energy per token or sample."""
     headline = audit.energy.headline
     energy_at = words.headline_label(headline) if headline else "none"
+    energy, carbon = find_delta(verdict, "energy_kwh"), find_delta(verdict, "carbon_kg")
     return [
         Row(
             *carbon_figure(audit),
-            delta=find_delta(verdict, "carbon_kg"),
+            delta=carbon,
+            delta_at=compared_inside(audit, carbon),
             reason=reason(audit, "carbon.total", "intensity", "region", "zone", "carbon"),
         ),
         Row(
             "Energy",
             headline.value if headline else None,
             energy_at,
-            delta=find_delta(verdict, "energy_kwh"),
+            delta=energy,
+            delta_at=compared_inside(audit, energy),
             reason=reason(audit, "energy.headline", "energy", "power", "telemetry"),
         ),
         Row(
@@ -75,7 +82,9 @@ def _work_row(audit: Audit, verdict: Verdict) -> Row:
         ("j_per_step", "Energy per step", efficiency.j_per_step),
     ):
         if quantity is not None:
-            return Row(label, quantity, f"{boundary}, training window", delta=find_delta(verdict, key))
+            delta = find_delta(verdict, key)
+            where = f"{boundary}, training window"
+            return Row(label, quantity, where, delta=delta, delta_at=compared_inside(audit, delta))
     why = reason(audit, "efficiency.j_per_token", "token", "sample", "training log")
     return Row("Energy per token", None, boundary, reason=why)
 
@@ -84,6 +93,20 @@ def find_delta(verdict: Verdict, metric: str) -> Delta | None:
     """Return the difference in `metric`: the workload's if there is one, else the total."""
     found = [d for d in verdict.deltas if d.metric == metric]
     return next((d for d in found if d.part == "workload"), found[0] if found else None)
+
+
+def compared_inside(audit: Audit, delta: Delta | None) -> str:
+    """Return the name of the boundary at which `delta` was taken where its figure is shown at another, else nothing."""
+    if delta is None or delta.boundary is None or delta.boundary == shown_at(audit, delta.metric):
+        return ""
+    return words.BOUNDARY_NAMES[delta.boundary]
+
+
+def shown_at(audit: Audit, metric: str) -> Boundary | None:
+    """Return the boundary at which a report shows the figure of `metric`."""
+    if metric.startswith("j_per_"):
+        return audit.efficiency.boundary
+    return audit.energy.headline.boundary if audit.energy.headline else None
 
 
 def work_delta(verdict: Verdict) -> Delta | None:

@@ -52,6 +52,7 @@ METRIC_NAMES = {
     "j_per_step": "Energy per step",
     "mean_power_w": "Mean power",
     "intensity": "Grid intensity",
+    "method": "Headline over compared energy",
     "workload": "Workload",
 }
 COMPARED_AT = {"cost_usd": "this run's price", "intensity": "grid zone"}

@@ -18,9 +18,11 @@ def steps(audit: Audit, theme: Theme) -> bytes | None:
         return None
     what, unit_name, per = found
     values = np.array(per)
+    if not drawable(*(p.t_s for p in parts), *(p.t_s + p.duration_s for p in parts)):
+        return None
     start, length = np.array([p.t_s for p in parts]), np.array([p.duration_s for p in parts])
     end = start + length
-    if not np.isfinite(end).all() or (length <= 0).any():
+    if (length <= 0).any() or (np.diff(start) < 0).any():
         return None
     name, size = time_unit(float(end[-1]))
     factor, unit = numbers.scale(unit_name, float(np.nanmedian(values)))
