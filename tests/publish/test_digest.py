@@ -40,6 +40,19 @@ def test_a_digest_compares_like_the_audit_it_came_from() -> None:
     assert judge(head, base=carried.audit).deltas == judge(head, base=base).deltas
 
 
+def test_a_digest_of_an_older_version_is_read_and_compared() -> None:
+    """It lacks the training window's levels: all else is compared as before."""
+    plain = msgspec.json.decode(msgspec.json.encode(digest_of(l3_audit())))
+    del plain["audit"]["energy"]["training_levels"]
+    carried = digest.decode(packed(msgspec.json.encode(plain)))
+    assert carried
+    assert carried.audit.energy.training_levels is None
+    assert (
+        judge(l3_audit(facility_kwh=9.0), base=carried.audit).deltas
+        == judge(l3_audit(facility_kwh=9.0), base=l3_audit()).deltas
+    )
+
+
 def test_what_a_comparison_does_not_need_is_left_out() -> None:
     audit = msgspec.structs.replace(
         l3_audit(),

@@ -209,3 +209,22 @@ def test_a_flood_still_fits() -> None:
         assert len(text.encode()) <= limit
         assert text.startswith("### ✅ Pass: 2.21")
         assert text.count("<details>") == text.count("</details>")
+
+
+def test_a_change_of_method_is_told_beside_the_change_and_not_as_the_workloads() -> None:
+    """The same run with another PUE: the carbon rose, the workload did not, and the comment says at once why."""
+    base = examples.llm_run()
+    assert base.energy.headline is not None
+    assert base.energy.pue is not None
+    facility = examples.q(9.9, 9.0, 10.9, "kWh", "modelled", "L3")
+    pue = examples.q(1.4, 1.3, 1.5, "1", "assumed", "another site")
+    headline = msgspec.structs.replace(base.energy.headline, value=facility)
+    head = msgspec.structs.replace(base, energy=msgspec.structs.replace(base.energy, headline=headline, pue=pue))
+    text = markdown.render(head, judge(head, base=base), max_bytes=markdown.COMMENT_BYTES)
+    lead = text.split("\n\n")[1]
+    assert "no detectable change" in lead
+    assert f"; PUE differs \\({base.energy.pue.value:.4g} and 1.4\\)." in lead
+    row = next(line for line in text.splitlines() if line.startswith("| Carbon"))
+    assert re.search(r"\| \+22 % \(operational, method \+22 %\) \|", row)
+    energy = next(line for line in text.splitlines() if line.startswith("| Energy |"))
+    assert "no detectable change (0.0 %, node \\(AC\\), noise ±5 %)" in energy

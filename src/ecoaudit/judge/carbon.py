@@ -61,6 +61,7 @@ def carbon_deltas(head: Audit, base: Audit, energy: Delta) -> list[Delta]:
         percent=percent,
         band_percent=band,
         detectable=detectable,
+        because=energy.because if "method" in others else [],
         text=text,
     )
     deltas = [total]

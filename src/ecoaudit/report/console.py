@@ -107,7 +107,7 @@ def _verdict(verdict: Verdict) -> list[str]:
         lines.append(f"and {len(checks) - _MAX_CHECKS} more budgets in report.md")
     delta = view.work_delta(verdict)
     if delta is not None:
-        lines.append(f"Against the base: {_text('; '.join([delta.text, *delta.because]))}")
+        lines.append(f"Against the base: {_text(delta.text + view.method_differences(verdict))}")
     elif verdict.not_comparable:
         lines.append(f"Not comparable with the base: {_text('; '.join(verdict.not_comparable))}")
     return lines

@@ -52,8 +52,8 @@ def lead(context: Context) -> str:
 def _change_sentence(context: Context) -> str:
     delta = view.work_delta(context.verdict)
     if delta is not None:
-        inside = view.compared_inside(context.audit, delta)
-        because = context.text("".join(f"; {reason}" for reason in delta.because), 300)
+        inside = context.text(view.compared_inside(context.audit, delta))
+        because = context.text(view.method_differences(context.verdict), 300)
         return f"{words.metric_name(delta.metric)} against the base: {_change(delta, inside)}{because}."
     if context.verdict.not_comparable:
         reasons = "; ".join(context.verdict.not_comparable)
@@ -73,7 +73,7 @@ def figures(context: Context) -> str:
         if shown is None or row.quantity is None:
             cells += [words.NOT_KNOWN, "", *([""] if compared else []), context.text(row.reason, 160), ""]
         else:
-            change = [_change(row.delta, row.delta_at) if row.delta else ""] if compared else []
+            change = [_change(row.delta, context.text(row.delta_at, 120)) if row.delta else ""] if compared else []
             boundary = context.text(row.boundary, 120)
             cells += [
                 f"**{figure_text(shown.text())}**",

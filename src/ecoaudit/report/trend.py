@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ecoaudit.model.audit import Audit
+from ecoaudit.judge.ground import differences
+from ecoaudit.model.audit import Audit, LevelName
 from ecoaudit.quantity import Boundary, Quantity
 from ecoaudit.report import words
 
@@ -38,28 +39,30 @@ def earlier_runs(history: Sequence[Audit], base: Audit | None) -> tuple[Audit, .
 def trend(audit: Audit, history: Sequence[Audit]) -> Trend | None:
     """Return the trend of the figure that says most of the workload; None without earlier runs that carry it.
 
-    A run counts only where its figure has the same boundary as this run's: others are not the same quantity.
+    A run counts only where its figure has this run's level and boundary and was found by the same method: others are
+    not the same quantity.
     """
     for metric in _METRICS:
-        here, boundary = _figure(audit, metric)
-        if here is None:
+        here, level, boundary = _figure(audit, metric)
+        if here is None or level is None or boundary is None:
             continue
         points = []
         for run in (*history, audit):
-            quantity, where = _figure(run, metric)
-            value = quantity.value if quantity is not None and where == boundary else None
-            points.append(TrendPoint(run.run.commit, value))
+            quantity, *where = _figure(run, metric)
+            same = where == [level, boundary] and not differences(audit, run, level, boundary)
+            points.append(TrendPoint(run.run.commit, quantity.value if quantity is not None and same else None))
         if sum(point.value is not None for point in points) > 1:
             return Trend(metric, words.metric_name(metric), here.unit, tuple(points))
     return None
 
 
-def _figure(audit: Audit, metric: str) -> tuple[Quantity | None, Boundary | None]:
+def _figure(audit: Audit, metric: str) -> tuple[Quantity | None, LevelName | None, Boundary | None]:
+    headline, training, efficiency = audit.energy.headline, audit.energy.training, audit.efficiency
+    level = training.level if training else None
     match metric:
         case "j_per_token":
-            return audit.efficiency.j_per_token, audit.efficiency.boundary
+            return efficiency.j_per_token, level, efficiency.boundary
         case "j_per_sample":
-            return audit.efficiency.j_per_sample, audit.efficiency.boundary
+            return efficiency.j_per_sample, level, efficiency.boundary
         case _:
-            headline = audit.energy.headline
-            return (headline.value, headline.boundary) if headline else (None, None)
+            return (headline.value, headline.level, headline.boundary) if headline else (None, None, None)

@@ -12,7 +12,8 @@ from ecoaudit.report import numbers, words
 class Row:
     """One figure: `quantity`, or None with the `reason`. `as_share` shows a fraction as percent.
 
-    `delta_at` names the boundary of `delta` where it is another than the figure's.
+    `delta_at` names the boundary of `delta` where it is another than the figure's, of carbon also the parts of the
+    change that are not the workload's.
     """
 
     label: str
@@ -36,12 +37,12 @@ def main_rows(audit: Audit, verdict: Verdict) -> list[Row]:
     """Return the figures a reviewer looks for: carbon, energy, cost, energy per token or sample."""
     headline = audit.energy.headline
     energy_at = words.headline_label(headline) if headline else "none"
-    energy, carbon = find_delta(verdict, "energy_kwh"), find_delta(verdict, "carbon_kg")
+    energy = find_delta(verdict, "energy_kwh")
     return [
         Row(
             *carbon_figure(audit),
-            delta=carbon,
-            delta_at=compared_inside(audit, carbon),
+            delta=find_delta(verdict, "carbon_kg"),
+            delta_at=_carbon_parts(audit, verdict),
             reason=reason(audit, "carbon.total", "intensity", "region", "zone", "carbon"),
         ),
         Row(
@@ -100,6 +101,17 @@ def compared_inside(audit: Audit, delta: Delta | None) -> str:
     if delta is None or delta.boundary is None or delta.boundary == shown_at(audit, delta.metric):
         return ""
     return words.BOUNDARY_NAMES[delta.boundary]
+
+
+def _carbon_parts(audit: Audit, verdict: Verdict) -> str:
+    parts = [d for d in verdict.deltas if d.part in {"method", "grid"} and d.percent is not None]
+    said = [f"{d.part} {numbers.signed_percent(d.percent)}" for d in parts if d.percent is not None]
+    return ", ".join(filter(None, [compared_inside(audit, find_delta(verdict, "carbon_kg")), *said]))
+
+
+def method_differences(verdict: Verdict) -> str:
+    """Return what differs in how base and head were found, each led by a semicolon: why a comparison is inside it."""
+    return "".join(f"; {reason}" for reason in dict.fromkeys(r for d in verdict.deltas for r in d.because))
 
 
 def shown_at(audit: Audit, metric: str) -> Boundary | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecoaudit.judge.noise import run_band_percent
 from ecoaudit.judge.verdict import Verdict
 from ecoaudit.markdown_text import clean
 from ecoaudit.model.audit import Audit
@@ -195,7 +196,9 @@ def trend(audit: Audit, verdict: Verdict, history: Sequence[Audit], theme: Theme
     value = np.array([np.nan if p.value is None else p.value / factor for p in found.points])
     centre = float(np.nanmedian(value[:-1]))
     delta = view.find_delta(verdict, found.metric)
-    band = delta.band_percent / 100 * centre if delta and delta.band_percent else None
+    # Around the centre of earlier runs a run varies less than around one of them, which the comparison's band is for.
+    percent = run_band_percent(value[np.isfinite(value)][:-1].tolist()) or (delta.band_percent if delta else None)
+    band = percent / 100 * centre if percent else None
     low, high = float(np.nanmin(value)), float(np.nanmax(value))
     with settings(f"trend-{theme.name}"):
         figure, (axis,) = new_figure(2.6, theme)
