@@ -55,6 +55,33 @@ def test_given_figures_go_through_exactly() -> None:
     assert found.carbon.intensity_basis == "as given"
 
 
+def test_stated_averages_have_the_width_that_the_method_gives_them() -> None:
+    found = run(mfu=0.4, pue=1.2, intensity_g_per_kwh=100.0)
+    pue, intensity = found.energy.pue, found.carbon.intensity
+    assert pue is not None and intensity is not None
+    assert (pue.low, pue.high) == (pytest.approx(1.14, rel=1e-3), pytest.approx(1.26, rel=1e-3))
+    assert (intensity.low, intensity.high) == (pytest.approx(90.0, rel=1e-3), pytest.approx(110.0, rel=1e-3))
+    alone = run(mfu=0.4, pue=1.0).energy.pue
+    assert alone is not None and (alone.low, alone.high) == (1.0, 1.0)
+
+
+def test_a_pue_is_assumed_however_well_it_was_metered() -> None:
+    for pue in (run(mfu=0.4, region="aws:eu-north-1").energy.pue, run(mfu=0.4, pue=1.1).energy.pue):
+        assert pue is not None and pue.basis == "assumed"
+
+
+@pytest.mark.parametrize(("gpu", "nodes", "per_node"), [("GB200", 18, 4), ("GB300", 18, 4), ("H100 SXM", 9, 8)])
+def test_a_node_of_superchips_is_a_compute_tray(gpu: str, nodes: int, per_node: int) -> None:
+    found = run(gpu=gpu, gpus=72, mfu=0.4).hardware
+    assert (found.nodes, found.gpus_per_node) == (nodes, per_node)
+
+
+def test_a_zone_beside_a_region_says_which_figure_is_whose() -> None:
+    told = "the grid is that of zone SE; PUE and price are those of aws:us-east-1"
+    assert told in run(mfu=0.4, region="aws:us-east-1", zone="SE").warnings
+    assert not any("zone SE" in text for text in run(mfu=0.4, region="aws:us-east-1").warnings)
+
+
 def test_tdp_energy_is_the_comparison() -> None:
     found = run(mfu=0.4)
     assert value(found.energy.tdp) == pytest.approx(0.7 * found.gpu_hours.value)

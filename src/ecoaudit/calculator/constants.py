@@ -4,6 +4,7 @@ from typing import Any
 
 from ecoaudit.estimate import engine, mfu, paper, power, work
 from ecoaudit.model import carbon, flops, grounding, hardware, levels, utilisation
+from ecoaudit.reference import place
 
 _JUDGEMENT = "judgement, stated in docs/method.md"
 _PAPER = "EcoCompute AI, Table 1 and the calculator that produced it"
@@ -39,6 +40,8 @@ def constants() -> dict[str, dict[str, Any]]:
         licence="facts",
     )
     add("stated_host", grounding.STATED_HOST, "error of a stated host power, 90 %", _JUDGEMENT, **own)
+    add("given_pue", place.GIVEN_PUE, "error of a stated PUE, 90 %", _JUDGEMENT, **own)
+    add("given_intensity", place.GIVEN_INTENSITY, "error of a stated grid intensity, 90 %", _JUDGEMENT, **own)
     add(
         "attention_guess",
         work.ATTENTION_GUESS,
@@ -59,7 +62,6 @@ def constants() -> dict[str, dict[str, Any]]:
     add("allocation", carbon.ALLOCATION, "share of its life that a board is allocated", _JUDGEMENT, **own)
     add("embodied_error", carbon.EMBODIED_ERROR, "error of a board's embodied carbon, 90 %", _JUDGEMENT, **own)
     add("hours_a_year", carbon.HOURS_A_YEAR, "hours a year", "365 x 24", **own)
-    add("gpus_per_node", hardware.DEFAULT_GPUS_PER_NODE, "GPUs of a node where none is given", _JUDGEMENT, **own)
     add(
         "small_model",
         mfu.SMALL_MODEL,

@@ -15,7 +15,7 @@ from ecoaudit.estimate.drivers import GROUPS, NODE_LINE
 from ecoaudit.estimate.mfu import LIKE_H100, default_model
 from ecoaudit.estimate.request import EstimateRequest
 from ecoaudit.estimate.site import resolve_site
-from ecoaudit.model.hardware import Boards, System
+from ecoaudit.model.hardware import Boards, System, usual_gpus_per_node
 from ecoaudit.model.utilisation import choose_line, seen
 from ecoaudit.reference import Tables
 from ecoaudit.reference.types import Citation, Cooling, Gpu, GpuPrice, GridFactor, ModelPreset, Node, PueFactor, Region
@@ -116,6 +116,7 @@ class _Export:
             "name": gpu.name,
             "architecture": gpu.architecture,
             "form": gpu.form_factor,
+            "usual_node": usual_gpus_per_node(gpu),
             "tdp_w": gpu.tdp_w,
             "memory_gib": gpu.memory_gib,
             "peak": dict(gpu.dense_tflops),

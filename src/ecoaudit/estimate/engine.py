@@ -25,7 +25,7 @@ from ecoaudit.model.audit import Carbon, Cost
 from ecoaudit.model.carbon import carbon, embodied, intensity
 from ecoaudit.model.cost import bill
 from ecoaudit.model.inputs import Site
-from ecoaudit.model.levels import J_PER_KWH, LABELS, Figure, pue_factor
+from ecoaudit.model.levels import J_PER_KWH, LABELS, PUE_BASIS, Figure, pue_factor
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.uncertainty import Uncertain, exact, factor
 from ecoaudit.quantity import Basis, Boundary, Quantity
@@ -167,7 +167,7 @@ def _energy(power: PlannedPower, wall_s: Uncertain, headline: Figure, site: Site
         else None,
         facility=kwh(Boundary.FACILITY),
         tdp=(wall_s * (tdp * count / J_PER_KWH)).quantity("kWh", Basis.ASSUMED, "GPUs x TDP x time"),
-        pue=pue_factor(site.pue).quantity("1", site.pue.basis, site.pue.citation.source),
+        pue=pue_factor(site.pue).quantity("1", PUE_BASIS, site.pue.citation.source),
         headline=headline.boundary.value,
         headline_label=LABELS[headline.level],
     )

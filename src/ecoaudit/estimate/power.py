@@ -14,7 +14,7 @@ from ecoaudit.estimate.request import EstimateRequest
 from ecoaudit.model.audit import Calibration
 from ecoaudit.model.boards import static_energy
 from ecoaudit.model.grounding import BUILT_UP_EFFICIENCY, STATED_HOST, Grounded
-from ecoaudit.model.hardware import DEFAULT_GPUS_PER_NODE, Boards, System
+from ecoaudit.model.hardware import Boards, System, usual_gpus_per_node
 from ecoaudit.model.levels import Figure, Ledger
 from ecoaudit.model.network import network
 from ecoaudit.model.notes import Notes
@@ -59,13 +59,14 @@ def plan_system(request: EstimateRequest, gpu: Gpu, tables: Tables, notes: Notes
         notes.cite("node", f"{node.name}: {node.gpu_count} x {node.gpu}", node.citation)
     cooling: Cooling | None = request.cooling or (node.cooling if node else None)
     board_of_eight = gpu.form_factor.startswith(("SXM", "OAM"))
+    usual = usual_gpus_per_node(gpu)
     count = request.gpus
     if count is None:
-        count = node.gpu_count if node else DEFAULT_GPUS_PER_NODE
+        count = node.gpu_count if node else usual
         notes.warn(f"the number of GPUs is not given: {count} are assumed; set --gpus")
     per_node = request.gpus_per_node or (node.gpu_count if node else None)
     if per_node is None:
-        per_node = DEFAULT_GPUS_PER_NODE if board_of_eight else min(DEFAULT_GPUS_PER_NODE, count)
+        per_node = usual if board_of_eight else min(usual, count)
         notes.state("GPUs a node", str(per_node), "assumed: boards of eight" if board_of_eight else "assumed")
     nodes = math.ceil(count / per_node)
     return System(

@@ -14,6 +14,8 @@ def resolve_site(request: EstimateRequest, gpu: Gpu, tables: Tables) -> Site:
     grid = _grid(request, region, tables)
     if grid is None:
         warnings.append("carbon is not known: give --region, --zone or --intensity")
+    if region and request.zone and request.intensity_g_per_kwh is None:
+        warnings.append(f"the grid is that of zone {request.zone}; PUE and price are those of {region.key}")
     pue = _pue(request, tables)
     if pue.scope == "survey":
         where = f"{region.provider} publishes none" if region else "no region is given"

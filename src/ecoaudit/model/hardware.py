@@ -14,7 +14,14 @@ from ecoaudit.quantity import Basis, Quantity
 from ecoaudit.reference.types import Cooling, Gpu
 
 DEFAULT_GPUS_PER_NODE = 8
+SUPERCHIPS = {"Superchip (per GPU)": 4, "Superchip (Grace Hopper)": 1}
+"""GPUs of a node by form factor: a compute tray of GB200 or GB300 NVL72 has four (NVIDIA), a GH200 is its own node."""
 UNNAMED = "unknown GPU"
+
+
+def usual_gpus_per_node(gpu: Gpu | None) -> int:
+    """Return how many GPUs a full node of this kind has where nothing tells."""
+    return SUPERCHIPS.get(gpu.form_factor, DEFAULT_GPUS_PER_NODE) if gpu is not None else DEFAULT_GPUS_PER_NODE
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +127,15 @@ def describe_system(
     count = given.gpus or told
     if count and nodes and not given.nodes and per_node and count > nodes * per_node:
         nodes = None  # more GPUs than the described nodes hold
+    model = given.gpu.name if given.gpu else described.gpu_model if described else None
     if count and not nodes:
-        per_node = per_node or min(DEFAULT_GPUS_PER_NODE, count)
+        per_node = per_node or min(usual_gpus_per_node(tables.find_gpu(model)), count)
         nodes = -(-count // per_node)
         if count > 1:
             where = f"{nodes} nodes" if nodes > 1 else "one node"
             notes.warn(f"{count} GPUs are taken for {where} of {per_node}; no log tells: set --nodes or --node-gpus")
     if described is not None and described.basis == "assumed":
         notes.warn(f"the hardware is assumed from {described.source.path}: {described.notes or described.name}")
-    model = given.gpu.name if given.gpu else described.gpu_model if described else None
     sources = [
         GIVEN if given != StatedHardware() else None,
         described.source.path if described else None,

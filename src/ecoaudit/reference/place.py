@@ -5,22 +5,27 @@ from ecoaudit.reference.types import Citation, GpuPrice, GridBasis, GridFactor, 
 
 GIVEN = Citation(source="given by the user")
 
+GIVEN_PUE = 0.05
+GIVEN_INTENSITY = 0.10
+"""What a stated figure may be off by, 90 % (judgement, docs/method.md section 4): it is a year's average, of the site or
+of the zone, and not that of the run's hours."""
+
 
 def given_grid(g_per_kwh: float, basis: GridBasis, zone: str | None) -> GridFactor:
-    """Return a location-based intensity as the user gives it, without doubt of our own."""
+    """Return a location-based intensity as the user gives it: an average, which the run's hours need not have had."""
     return GridFactor(
         zone=zone or "given",
         name="given by the user",
         g_per_kwh=g_per_kwh,
-        low=g_per_kwh,
-        high=g_per_kwh,
+        low=g_per_kwh * (1.0 - GIVEN_INTENSITY),
+        high=g_per_kwh * (1.0 + GIVEN_INTENSITY),
         basis=basis,
         citation=GIVEN,
     )
 
 
 def given_contract(g_per_kwh: float, zone: str | None) -> GridFactor:
-    """Return a market-based (contractual) intensity as the user gives it."""
+    """Return a market-based (contractual) intensity as the user gives it: what a contract says is exact."""
     return GridFactor(
         zone=zone or "given",
         name="the contract given by the user",
@@ -33,11 +38,12 @@ def given_contract(g_per_kwh: float, zone: str | None) -> GridFactor:
 
 
 def given_pue(value: float) -> PueFactor:
-    """Return a PUE as the user gives it."""
+    """Return a PUE as the user gives it; 1 is exact, for it asks for the energy of the equipment alone."""
+    doubt = GIVEN_PUE if value > 1.0 else 0.0
     return PueFactor(
         value=value,
-        low=value,
-        high=value,
+        low=max(1.0, value * (1.0 - doubt)),
+        high=value * (1.0 + doubt),
         scope="user",
         basis=Basis.ASSUMED,
         citation=GIVEN,

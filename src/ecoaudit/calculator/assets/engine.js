@@ -54,7 +54,8 @@ function gridOf(request, region) {
   const value = request.intensity_g_per_kwh;
   if (value !== undefined) {
     const zone = request.zone ?? region?.zone ?? "given";
-    const grid = { zone, name: "given by the user", g: value, low: value, high: value };
+    const doubt = constant("given_intensity");
+    const grid = { zone, name: "given by the user", g: value, low: value * (1 - doubt), high: value * (1 + doubt) };
     return { ...grid, basis: request.intensity_basis, stand_in: false, citation: GIVEN };
   }
   const index = request.zone !== undefined ? DATA.zones[request.zone] : region?.grid;
@@ -65,7 +66,9 @@ function gridOf(request, region) {
 function pueOf(request, region) {
   const value = request.pue;
   if (value !== undefined) {
-    return { value, low: value, high: value, scope: "user", basis: "assumed", citation: GIVEN };
+    const doubt = value > 1 ? constant("given_pue") : 0;
+    const range = { value, low: Math.max(1, value * (1 - doubt)), high: value * (1 + doubt) };
+    return { ...range, scope: "user", basis: "assumed", citation: GIVEN };
   }
   const pue = DATA.pues[region ? region.pue : DATA.pue];
   return { ...pue, citation: citation(pue.cite) };
@@ -85,6 +88,9 @@ function planSite(request, gpu, notes) {
   const region = request.region === undefined ? null : known("region", REGIONS, request.region);
   const grid = gridOf(request, region);
   if (!grid) notes.warn("carbon is not known: give --region, --zone or --intensity");
+  if (region && request.zone !== undefined && request.intensity_g_per_kwh === undefined) {
+    notes.warn(`the grid is that of zone ${request.zone}; PUE and price are those of ${region.key}`);
+  }
   const pue = pueOf(request, region);
   if (pue.scope === "survey") {
     const where = region ? `${region.provider} publishes none` : "no region is given";
@@ -191,7 +197,7 @@ function planSystem(request, gpu, notes) {
   const node = request.node === undefined ? null : known("node type", NODES, request.node);
   if (node && node.gpu !== gpu.name) throw new Error(`${node.name} has ${node.gpu}, not ${gpu.name}`);
   if (node) notes.cite("node", `${node.name}: ${node.gpu_count} x ${node.gpu}`, citation(node.cite));
-  const usual = constant("gpus_per_node");
+  const usual = gpu.usual_node;
   let count = request.gpus;
   if (count === undefined) {
     count = node ? node.gpu_count : usual;
@@ -591,7 +597,7 @@ function estimateWithDraws(asked) {
       network: kwh(network),
       facility: kwh(figures.facility),
       tdp: wall.times((gpu.tdp_w * system.count) / jPerKwh).quantity("kWh", "assumed", "GPUs x TDP x time"),
-      pue: pueFactor(site.pue).quantity("1", site.pue.basis, site.pue.citation.source),
+      pue: pueFactor(site.pue).quantity("1", "assumed", site.pue.citation.source),
       headline: headline.boundary,
       headline_label: constant("labels")[headline.level],
     },
