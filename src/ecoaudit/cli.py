@@ -239,15 +239,15 @@ def compare(head: Path, base: Path, config_path: Path | None, as_json: bool) -> 
 
 
 @main.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
-def inspect(file: Path, as_json: bool) -> int:
+def inspect(file: str, as_json: bool) -> int:
     """Say what FILE was taken for and why: format, counts, steps, tokens, time span."""
     import dataclasses
 
     from ecoaudit import ingest
 
-    facts = dataclasses.asdict(ingest.inspect(str(file)))
+    facts = dataclasses.asdict(ingest.inspect(file))
     if as_json:
         click.echo(json.dumps(facts, indent=2, default=str))
         return 0

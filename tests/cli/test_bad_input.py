@@ -128,6 +128,13 @@ def test_an_empty_input_is_not_the_current_folder(tmp_path: Path) -> None:
     assert_one_line(run("audit", "", cwd=tmp_path), "an input's name is empty")
 
 
+def test_inspect_takes_a_url() -> None:
+    result = run("inspect", Path(TELEMETRY).as_uri())
+    assert result.returncode == 0, result.stderr
+    assert "telemetry.jsonl.gz" in result.stdout
+    assert_one_line(run("inspect", "gopher://host.example/x"), "gopher://host.example/x")
+
+
 @pytest.mark.parametrize("option", ["--pue", "--intensity"])
 def test_an_error_names_the_option(tmp_path: Path, option: str) -> None:
     assert_one_line(run("audit", TELEMETRY, option, "nan", cwd=tmp_path), f"command line: {option}: must be a finite")

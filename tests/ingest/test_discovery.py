@@ -5,6 +5,7 @@ import gzip
 import json
 import lzma
 import os
+import types
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -182,6 +183,30 @@ def test_a_url_without_fsspec_says_what_to_install(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
     with pytest.raises(EcoauditError, match=r"pip install 'ecoaudit\[remote\]'"):
         ingest.read(["s3://bucket/run.jsonl"])
+
+
+def test_a_url_that_needs_another_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(url: str, mode: str) -> None:
+        raise ImportError("Install s3fs to access S3")
+
+    fake = types.ModuleType("fsspec")
+    fake.open = refuse  # type: ignore[attr-defined]
+    monkeypatch.setitem(__import__("sys").modules, "fsspec", fake)
+    with pytest.raises(EcoauditError, match=r"Install s3fs to access S3; install what it names beside ecoaudit"):
+        ingest.read(["s3://bucket/run.jsonl"])
+
+
+def test_a_file_url_is_a_path(write: Write, tmp_path: Path) -> None:
+    path = write("my logs/a.csv", CSV)
+    url = Path(path).as_uri()
+    assert ingest.inspect(url).format == ingest.inspect(path).format
+    for text in (url, (tmp_path / "my logs").as_uri(), f"file://{tmp_path}/my%20logs/*.csv"):
+        assert len(ingest.read([text]).telemetry) == 1
+
+
+def test_a_pattern_on_a_server_is_refused() -> None:
+    with pytest.raises(EcoauditError, match="name each file by its URL"):
+        ingest.read(["https://host.example/logs/*.csv"])
 
 
 def result(platform: str) -> str:

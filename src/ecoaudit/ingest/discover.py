@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import unquote, urlsplit
 
 from ecoaudit.errors import EcoauditError
 
@@ -41,7 +42,11 @@ def files(inputs: Sequence[str]) -> list[Found]:
 def _expand(text: str) -> Iterable[Found]:
     if not text.strip():
         raise EcoauditError("an input's name is empty", fix="write . for the current folder")
+    if text.startswith("file://"):
+        text = unquote(urlsplit(text).path)
     if "://" in text:
+        if "*" in text:
+            raise EcoauditError("a pattern does not match on a server", where=text, fix="name each file by its URL")
         return [Found(text, named=True)]
     path = Path(text).expanduser()
     mode = _mode(path)

@@ -215,5 +215,8 @@ def _open_url(url: str) -> BinaryIO:
         ) from error
     try:
         return cast(BinaryIO, fsspec.open(url, "rb").open())
-    except (ValueError, ImportError) as error:
-        raise EcoauditError(f"cannot open the URL: {error}", where=url) from error
+    except ImportError as error:
+        fix = "install what it names beside ecoaudit[remote], or download the file"
+        raise EcoauditError(f"cannot open the URL: {error}", where=url, fix=fix) from error
+    except ValueError as error:
+        raise EcoauditError(f"cannot open the URL: {error}", where=url, fix="download the file") from error
