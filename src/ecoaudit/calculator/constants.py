@@ -3,7 +3,7 @@
 from typing import Any
 
 from ecoaudit.estimate import engine, mfu, paper, power, work
-from ecoaudit.model import carbon, flops, grounding, hardware, levels, utilisation
+from ecoaudit.model import carbon, flops, grounding, levels, utilisation
 from ecoaudit.reference import place
 
 _JUDGEMENT = "judgement, stated in docs/method.md"

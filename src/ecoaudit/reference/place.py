@@ -7,8 +7,8 @@ GIVEN = Citation(source="given by the user")
 
 GIVEN_PUE = 0.05
 GIVEN_INTENSITY = 0.10
-"""What a stated figure may be off by, 90 % (judgement, docs/method.md section 4): it is a year's average, of the site or
-of the zone, and not that of the run's hours."""
+"""What a stated figure may be off by, 90 % (judgement, docs/method.md section 4): it is a year's average, of the site
+or of the zone, and not that of the run's hours."""
 
 
 def given_grid(g_per_kwh: float, basis: GridBasis, zone: str | None) -> GridFactor:
