@@ -13,6 +13,8 @@ from ecoaudit.config import Budget
 from ecoaudit.judge import judge
 from ecoaudit.judge.compare import Comparison, compare
 from ecoaudit.judge.verdict import Baseline, Delta, Outcome
+from ecoaudit.model.audit import LevelEnergy, Levels
+from ecoaudit.quantity import Basis, Quantity
 
 
 def shown(comparison: Comparison, metric: str) -> Delta | None:
@@ -188,3 +190,15 @@ def test_impossible_figures_are_not_compared(kwh: float) -> None:
     comparison = compare(l3_audit(), l3_audit(facility_kwh=kwh))
     assert not comparison.deltas
     assert "no possible figure of the base run" in comparison.not_comparable[0]
+
+
+@pytest.mark.parametrize("kwh", [0.0, -1.0, 1e300])
+@pytest.mark.parametrize("boundary", ["gpu", "node", "facility"])
+def test_no_level_of_a_damaged_base_is_divided_by(boundary: str, kwh: float) -> None:
+    """A digest may be written by others: every figure in it is looked at, not only the headline."""
+    base = l2_audit()
+    damaged = LevelEnergy(**{boundary: Quantity.exact(kwh, "kWh", Basis.MODELLED, "")})
+    base = msgspec.structs.replace(
+        base, energy=msgspec.structs.replace(base.energy, levels=Levels(L2=base.energy.levels.L2, L3=damaged))
+    )
+    assert "energy (L3) is no possible figure of the base run" in compare(l3_audit(), base).not_comparable[0]

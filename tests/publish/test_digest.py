@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audits import l3_audit
+from audits import l3_audit, quantity
 from ecoaudit.judge import judge
 from ecoaudit.judge.verdict import Outcome
-from ecoaudit.model.audit import Audit, Finding, TimelinePoint
+from ecoaudit.model.audit import Audit, Finding, StepEnergy, TimelinePoint
 from ecoaudit.publish import digest
 from ecoaudit.publish.digest import Digest
+from ecoaudit.quantity import Boundary
 
 
 def digest_of(audit: Audit, history: list[Audit] | None = None) -> Digest:
@@ -54,8 +55,12 @@ def test_a_digest_of_an_older_version_is_read_and_compared() -> None:
 
 
 def test_what_a_comparison_does_not_need_is_left_out() -> None:
+    kwh = quantity(1.0, "kWh")
+    stretch = StepEnergy(first_step=1, last_step=9, t_s=0.0, duration_s=1.0, energy=kwh, boundary=Boundary.NODE)
+    plain = l3_audit()
     audit = msgspec.structs.replace(
-        l3_audit(),
+        plain,
+        energy=msgspec.structs.replace(plain.energy, steps=[stretch] * 40),
         timeline=[TimelinePoint(t_s=float(n), gpu_w=1.0) for n in range(1000)],
         findings=[Finding(id="x", title="x" * 999, severity="info", evidence="x", advice="x")] * 50,
     )

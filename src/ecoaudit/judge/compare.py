@@ -108,22 +108,30 @@ def _kind(group: GpuGroup) -> str:
 def _figures(audit: Audit) -> list[tuple[str, float]]:
     """Return the figures that are divided by one another, with their names; 0 is a run that did nothing."""
     energy, efficiency = audit.energy, audit.efficiency
-    found = [(f"energy ({name})", quantity) for name, quantity in _named(energy.levels)]
+    found = _named("energy", energy.levels)
     if energy.training_levels is not None and (efficiency.j_per_token or efficiency.j_per_sample):
-        found += [(f"training energy ({name})", quantity) for name, quantity in _named(energy.training_levels)]
+        found += _named("training energy", energy.training_levels)
+    if energy.measured is not None and energy.headline is not None and energy.headline.level == "measured":
+        found += [("metered energy", energy.measured.node), ("metered energy", energy.measured.facility)]
     found += [
         ("grid intensity", audit.carbon.intensity),
         ("energy per token", efficiency.j_per_token),
         ("energy per sample", efficiency.j_per_sample),
         ("GPU-hours", audit.cost.gpu_hours),
         ("energy", energy.headline.value if energy.headline else None),
+        ("training energy", energy.training.value if energy.training else None),
     ]
-    return [(name, quantity.value) for name, quantity in found if quantity is not None]
+    return list(dict.fromkeys((name, quantity.value) for name, quantity in found if quantity is not None))
 
 
-def _named(levels: Levels) -> list[tuple[str, Quantity | None]]:
+def _named(what: str, levels: Levels) -> list[tuple[str, Quantity | None]]:
     named: tuple[tuple[str, LevelEnergy | None], ...] = ("L1", levels.L1), ("L2", levels.L2), ("L3", levels.L3)
-    return [(name, level.gpu or level.node) for name, level in named if level is not None]
+    return [
+        (f"{what} ({name})", quantity)
+        for name, level in named
+        if level is not None
+        for quantity in (level.gpu, level.node, level.facility)
+    ]
 
 
 def _energy(audit: Audit, level: LevelName, boundary: Boundary) -> Quantity | None:

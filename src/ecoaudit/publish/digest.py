@@ -83,6 +83,6 @@ def strip(audit: Audit) -> Audit:
         findings=[],
         timeline=[],
         provenance=[],
-        energy=msgspec.structs.replace(audit.energy, phases=[], drivers=[]),
+        energy=msgspec.structs.replace(audit.energy, phases=[], steps=[], drivers=[]),
         training=msgspec.structs.replace(audit.training, phases=[]),
     )
