@@ -7,17 +7,29 @@ import numpy as np
 
 from ecoaudit.ingest.records import FloatArray, IntArray
 from ecoaudit.model.intervals import BoolArray
-from ecoaudit.model.reduce import POWER_BIN_W, POWER_BINS, E, P, Partial, T, U, histogram, most_counted_j, sampling
+from ecoaudit.model.reduce import (
+    LATE_S,
+    POWER_BIN_W,
+    POWER_BINS,
+    E,
+    P,
+    Partial,
+    T,
+    U,
+    histogram,
+    most_counted_j,
+    sampling,
+)
 
 _Devices = slice | list[int]
-_ENERGY, _COVERED, _UTIL, _UTIL_COVERED = range(4)
+_ENERGY, _BY_POWER, _COVERED, _UTIL, _UTIL_COVERED = range(5)
 
 
 class Accumulator:
     """Sums of `devices` devices over the segments between `edges`, shape (segments + 1,), as blocks are added.
 
     `focus` is the window of the power histogram. Intervals longer than `open_above_s` stay open (`reduce.open_above`);
-    so do those in which a counter rose beyond `ceiling_w`, shape (devices,), infinite where no limit is known.
+    where a counter rose beyond `ceiling_w`, shape (devices,), power takes its place; see `reduce.most_counted_j`.
     """
 
     def __init__(
@@ -27,14 +39,17 @@ class Accumulator:
         focus: tuple[float, float],
         open_above_s: float,
         ceiling_w: FloatArray | None = None,
+        late_s: float = LATE_S,
     ) -> None:
         self._edges, self._focus, self._open_above_s = edges, focus, open_above_s
         self._ceiling_w = np.full(devices, np.inf) if ceiling_w is None else ceiling_w
+        self._late_s = late_s
+        self._false_steps = np.zeros(devices, dtype=np.int64)
         self._samples = np.zeros(devices, dtype=np.int64)
         self._first, self._last = np.full((2, devices, 4), np.nan)
         # The first interval stays open: the one before it, of another file, may be that of a counter that stepped back.
         self._back = np.ones(devices, dtype=bool)
-        self._sums = np.zeros((4, devices, edges.size - 1))
+        self._sums = np.zeros((5, devices, edges.size - 1))
         self._counter_s, self._compared_counter_j, self._compared_power_j = np.zeros((3, devices))
         self._power_seconds = np.zeros((devices, POWER_BINS))
         self._power_min_w, self._power_max_w = np.full(devices, np.inf), np.full(devices, -np.inf)
@@ -87,9 +102,10 @@ class Accumulator:
         mean_w *= 0.5
         counted, powered = np.isfinite(counter), np.isfinite(mean_w)
         back = counter < 0
-        is_open = counter > most_counted_j(self._ceiling_w[of, np.newaxis], dt)
-        is_open |= back
-        is_open |= dt > self._open_above_s
+        false = counter > most_counted_j(self._ceiling_w[of, np.newaxis], self._late_s, dt)
+        is_open = back | (dt > self._open_above_s)
+        if false.any():
+            is_open |= false & ~powered
         if not (counted.all() or powered.all()):
             is_open |= ~(counted | powered)
         is_open[:, 1:] |= back[:, :-1]
@@ -103,15 +119,23 @@ class Accumulator:
             seconds = np.where(is_open, 0.0, dt)
             counted &= ~is_open
             powered &= ~is_open
+            false &= ~is_open
         else:
             seconds = dt[np.newaxis]  # the same for all devices
+        if false.any():
+            counted &= ~false
+            self._false_steps[of] += false.sum(axis=1)
         if not powered.all():
             mean_w = np.where(powered, mean_w, 0.0)
         trapezoid = mean_w * dt
         joules = np.where(counted, counter, trapezoid)
         along = powered & ~counted
         pieces = _Pieces(self._edges, times)
-        self._sums[_ENERGY, of, pieces.segments] += pieces.of(joules, data[P] if along.any() else None, along)
+        energy_j = pieces.of(joules, data[P] if along.any() else None, along)
+        self._sums[_ENERGY, of, pieces.segments] += energy_j
+        if counted.any() and powered.any():
+            energy_j = pieces.of(trapezoid if powered.all() else np.where(powered, trapezoid, joules), data[P], powered)
+        self._sums[_BY_POWER, of, pieces.segments] += energy_j
         self._sums[_COVERED, of, pieces.segments] += pieces.of(seconds)
         self._counter_s[of] += counted @ dt
         both = counted if powered.all() or bool((counted <= powered).all()) else counted & powered
@@ -168,6 +192,8 @@ class Accumulator:
             power_seconds=self._power_seconds[device],
             power_min_w=float(self._power_min_w[device]),
             power_max_w=float(self._power_max_w[device]),
+            by_power_j=self._sums[_BY_POWER, device],
+            false_steps=int(self._false_steps[device]),
         )
 
 
@@ -219,7 +245,7 @@ def reduce_samples(
     """Reduce one device's samples, shape (n,) each, with NaN for what was not read; None if nothing was.
 
     `time_s` never decreases; `edges` are sorted, shape (segments + 1,); `focus` is the window of the power histogram.
-    A counter step that means more than `ceiling_w` stays open.
+    A counter step that means more than `ceiling_w` is not believed.
     """
     one = Accumulator(1, edges, focus, sampling(time_s), None if ceiling_w is None else np.array([ceiling_w]))
     data = np.full((4, 1, 1 + time_s.size), np.nan)

@@ -19,6 +19,10 @@ from ecoaudit.reference.types import Gpu
 
 MOSTLY_FILLED = 0.05
 """Above this share of GPU-time filled without a counter the energy is modelled, not measured."""
+DISPUTED = 0.10
+"""Counter and power that differ by more than this over `DISPUTED_SAMPLES` or more contradict each other: either may be
+right, and the energy is modelled. Fewer samples of a changing power may miss that much."""
+DISPUTED_SAMPLES = 100
 SPARE_GAIN = 0.02
 """Independent part of a board's sensor error, 90 % (Yang et al., arXiv 2312.02741: sd 1.2 % between boards)."""
 LAG_S = {"counter": 0.1, "instant": 0.1, "average": 1.0, "unspecified": 1.0}
@@ -44,6 +48,7 @@ class ModelEnergy:
     """Energy read and filled (J by segment) of all boards of one model, and the range the filling may have.
 
     `seconds` are the segments' lengths; `lag_s` and `noise` (relative, 90 %, for one second) are the sampling's.
+    `disputed` is what the energy could be, as factors, if power is right where the counter contradicts it.
     """
 
     name: str
@@ -56,10 +61,13 @@ class ModelEnergy:
     seconds: FloatArray
     lag_s: float
     noise: float
+    disputed: tuple[float, float] = (1.0, 1.0)
 
     def joules(self, segments: Segments, *, with_gain: bool) -> Uncertain:
         """Return the energy of the chosen segments; without gain it is what the boards would read."""
         energy = exact(float(self.read_j[segments].sum())) * self._sampling(float(self.seconds[segments].sum()))
+        if self.disputed != (1.0, 1.0):
+            energy = energy * factor(f"counter against power of {self.name}", 1.0, *self.disputed, at_least=0.0)
         filled = float(self.filled_j[segments].sum())
         if filled > 0:
             energy = energy + filled * factor(
@@ -91,12 +99,13 @@ class BoardEnergy:
     filled_share: float
     coverage: float
     source: str
+    disputed_share: float = 0.0
     most: float = 1.0
     """How many times the energy could be if every divided board drew for the job alone (`partition.most`)."""
 
     @property
     def basis(self) -> Basis:
-        read = self.filled_share <= MOSTLY_FILLED and self.most == 1.0
+        read = self.filled_share <= MOSTLY_FILLED and self.disputed_share <= MOSTLY_FILLED and self.most == 1.0
         return Basis.MEASURED if read else Basis.MODELLED
 
     def joules(self, segments: Segments, *, with_gain: bool = True) -> Uncertain:
@@ -143,6 +152,7 @@ def board_energy(
                 seconds=seconds,
                 lag_s=LAG_S["counter" if all(r.energy.counter_share > 0.5 for r, _ in group) else power_field],
                 noise=max(_noise(r) for r, _ in group),
+                disputed=_disputed(group),
             )
         )
     time = sum(float(r.energy.read_s.sum() + r.energy.filled_s.sum()) for r in readings)
@@ -159,7 +169,15 @@ def board_energy(
     part = most(readings)
     how += ", times the job's share of divided GPUs" if part > 1.0 else ""
     missed = sum(float(r.energy.read_s.sum()) * r.energy.missed_share for r in readings)
-    return BoardEnergy(tuple(models), filled_share, 1.0 - filled_share - (bridged + missed) / time, how, part)
+    disputed = sum(float(r.energy.read_s.sum()) for r in readings if _ratio(r) != 1.0) / time
+    if disputed > MOSTLY_FILLED:
+        notes.warn(
+            f"counter and power of {disputed:.0%} of the boards differ by more than {DISPUTED:.0%}: the energy is no "
+            "longer called measured, and its interval holds both",
+            grave=True,
+        )
+    coverage = 1.0 - filled_share - (bridged + missed) / time
+    return BoardEnergy(tuple(models), filled_share, coverage, how, disputed, part)
 
 
 def filling_w(readings: Sequence[GpuReading]) -> list[float] | None:
@@ -179,6 +197,24 @@ def _noise(reading: GpuReading) -> float:
     mean = float((watts * seconds).sum() / seconds.sum())
     spread = float(np.sqrt((seconds * (watts - mean) ** 2).sum() / seconds.sum()))
     return Z90 * spread / mean * float(np.sqrt(reading.energy.step_s))
+
+
+def _ratio(reading: GpuReading) -> float:
+    """Return a board's energy by power over that by its counter where the two contradict each other, else 1."""
+    off = (reading.energy.compared_percent or 0.0) / 100.0
+    return 1.0 + off if abs(off) > DISPUTED and reading.energy.samples >= DISPUTED_SAMPLES else 1.0
+
+
+def _disputed(group: Sequence[tuple[GpuReading, float]]) -> tuple[float, float]:
+    """Return what the boards' energy could be, as factors: by power where that is lower, and where it is higher."""
+    energies = [float(r.energy.read_j.sum()) for r, _ in group]
+    whole = sum(energies)
+    if whole <= 0:
+        return 1.0, 1.0
+    ratios = [_ratio(r) for r, _ in group]
+    low = sum(min(1.0, ratio) * joules for ratio, joules in zip(ratios, energies, strict=True)) / whole
+    high = sum(max(1.0, ratio) * joules for ratio, joules in zip(ratios, energies, strict=True)) / whole
+    return min(1.0, low), max(1.0, high)
 
 
 def _fill_range(

@@ -180,7 +180,7 @@ def build_audit(
 def _read(
     logs: RunLogs, options: ModelOptions, tables: Tables, reducer: Reducer, notes: Notes, at: FloatArray | None
 ) -> _Read:
-    telemetry, impossible = plausible(logs.telemetry, tables)
+    telemetry, impossible = plausible(logs.telemetry, tables, notes)
     found = streams(telemetry, notes)
     note_incidents(found, notes)
     training, marked = combine(logs.training, notes), marked_training(found)

@@ -11,12 +11,18 @@ import numpy as np
 
 from ecoaudit.ingest.records import FloatArray
 from ecoaudit.model.intervals import BoolArray, split
-from ecoaudit.model.reduce import POWER_BINS, E, P, Partial, T, median_step_s, most_counted_j, regular_sums
+from ecoaudit.model.reduce import LATE_S, POWER_BINS, E, P, Partial, T, median_step_s, most_counted_j, regular_sums
 
 GAP_FACTOR = 3.0
 MISSED_FACTOR = 1.5
 """An interval longer than this many times the median lacks a reading, even where it is no gap yet: its energy is
 bridged like any other's, but the time beyond one interval was not covered by a reading."""
+FROZEN = 0.5
+"""A counter that says less than this times what power says stands still, or counts in another unit."""
+COMPARED_S, COMPARED_STEPS = 120.0, 30.0
+"""Counter and power are compared over at least this long, and as many intervals: exporters ask a counter every 30 s."""
+LEAST_STEPS = 10.0
+"""Fewer intervals than this tell nothing: power is a mean of the last second, and the load may change in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +41,9 @@ class DeviceEnergy:
 
     `read_j` is what counter and power say, `read_s` the time it covers; `filled_s` is time nothing was read.
     `missed_share` is the part of the time read that lies in intervals which lack a reading, beyond one interval each.
-    `compared_percent` is (trapezoid - counter) / counter where both exist. `power_seconds` is the power histogram of
-    the focus window (`reduce.POWER_BIN_W`).
+    `compared_percent` is (trapezoid - counter) / counter where both exist and the counter is believed. `frozen_s` is
+    the time it is not, since it stood still or fell far behind the power; `false_steps` counts its steps that no board
+    can draw. `power_seconds` is the power histogram of the focus window (`reduce.POWER_BIN_W`).
     """
 
     read_j: FloatArray
@@ -54,6 +61,8 @@ class DeviceEnergy:
     power_min_w: float
     power_max_w: float
     missed_share: float = 0.0
+    frozen_s: float = 0.0
+    false_steps: int = 0
 
     def mean_power_w(self) -> float | None:
         """Return the mean power in W of the time that was read, None if there was none."""
@@ -62,33 +71,45 @@ class DeviceEnergy:
 
 
 def integrate(
-    partial: Partial, edges: FloatArray, focus: tuple[float, float], ceiling_w: float | None = None
+    partial: Partial,
+    edges: FloatArray,
+    focus: tuple[float, float],
+    ceiling_w: float | None = None,
+    late_s: float = LATE_S,
 ) -> DeviceEnergy:
     """Return the energy of a device whose merged partial was made with the same `edges` and `focus`.
 
-    A counter's interval that runs backwards, the one after it (where a glitch jumps back up), and one whose mean power
-    exceeds `ceiling_w` are not believed: power decides there, and without power they are gaps.
+    A counter's interval that runs backwards, the one after it (where a glitch jumps back up), and one in which it rises
+    beyond `reduce.most_counted_j` are not believed: power decides there, and without power they are gaps. Where the
+    counter falls far behind the power (`_frozen`) it is not believed at all.
     """
     step = median_step_s(partial)
     threshold = max(GAP_FACTOR * step, partial.open_above_s) if step else 0.0
     start, end = partial.rows[:, 0], partial.rows[:, 1]
     dt = end[:, T] - start[:, T]
-    believed, resets = _believed_counter(start, end, dt, ceiling_w)
+    counter = _counter(start, end, dt, ceiling_w, late_s)
+    believed = counter.believed
     powered = np.isfinite(start[:, P]) & np.isfinite(end[:, P])
     is_gap = dt > threshold
 
-    by_counter = believed
-    by_power = ~believed & powered & ~is_gap
-    unread = ~by_counter & ~by_power
-    judged = by_counter & ~is_gap | by_power
+    judged = (believed | powered) & ~is_gap
     trusted = start.T.copy()
     trusted[E, ~believed] = np.nan
     sums = regular_sums(trusted, end.T, judged, edges, focus)
-    read_j = partial.energy_j + sums["energy_j"]
+    read_j, by_power_j = partial.energy_j + sums["energy_j"], partial.by_power_j + sums["by_power_j"]
     read_s = partial.covered_s + sums["covered_s"]
     counter_s = partial.counter_s + sums["counter_s"]
+    counter_j = partial.compared_counter_j + sums["compared_counter_j"]
+    power_j = partial.compared_power_j + sums["compared_power_j"]
+    frozen = _frozen(read_j, by_power_j, read_s, step or 0.0)
+    frozen_s = float(read_s[frozen].sum())
+    if frozen_s:
+        counter_j, power_j = float(read_j[~frozen].sum()), float(by_power_j[~frozen].sum())
+        read_j = np.where(frozen, by_power_j, read_j)
+        counter_s *= 1.0 - frozen_s / float(read_s.sum())
 
-    bridged = by_counter & is_gap
+    bridged = believed & is_gap & ~_meets(frozen, edges, start[:, T], end[:, T])
+    unread = ~judged & ~bridged
     if bridged.any():
         s, e = start[bridged], end[bridged]
         read_j = read_j + split(edges, s[:, T], e[:, T], e[:, E] - s[:, E])
@@ -118,8 +139,6 @@ def integrate(
 
     util_s = partial.util_covered_s + sums["util_covered_s"]
     util = partial.util_percent_s + sums["util_percent_s"]
-    counter_j = partial.compared_counter_j + sums["compared_counter_j"]
-    power_j = partial.compared_power_j + sums["compared_power_j"]
     whole = float(read_s.sum())
     return DeviceEnergy(
         read_j=read_j,
@@ -130,13 +149,15 @@ def integrate(
         samples=partial.samples,
         expected_samples=round(float(edges[-1] - edges[0]) / step) + 1 if step else partial.samples,
         step_s=step,
-        resets=resets,
+        resets=counter.resets,
         counter_share=min(1.0, counter_s / max(float(partial.last[T] - partial.first[T]), 1e-9)) if whole else 0.0,
         compared_percent=100.0 * (power_j - counter_j) / counter_j if counter_j > 0 else None,
         power_seconds=partial.power_seconds + sums["power_seconds"],
         power_min_w=partial.power_min_w,
         power_max_w=partial.power_max_w,
         missed_share=_missed_share(partial, step, threshold) if step else 0.0,
+        frozen_s=frozen_s,
+        false_steps=partial.false_steps + counter.false_steps,
     )
 
 
@@ -169,18 +190,52 @@ def unread(edges: FloatArray) -> DeviceEnergy:
     )
 
 
-def _believed_counter(
-    start: FloatArray, end: FloatArray, dt: FloatArray, ceiling_w: float | None
-) -> tuple[BoolArray, int]:
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    """Which intervals' counter is believed, shape (k,), how often it was reset, and how often it rose beyond belief."""
+
+    believed: BoolArray
+    resets: int
+    false_steps: int
+
+
+def _counter(start: FloatArray, end: FloatArray, dt: FloatArray, ceiling_w: float | None, late_s: float) -> _Counter:
     counted = np.isfinite(start[:, E]) & np.isfinite(end[:, E])
     back = counted & (end[:, E] < start[:, E])
     after = np.zeros(back.shape, dtype=bool)
     if back.size:
         after[1:] = back[:-1] & (start[1:, T] == end[:-1, T])
     believed = counted & ~back & ~after
-    if ceiling_w is not None:
-        believed &= end[:, E] - start[:, E] <= most_counted_j(ceiling_w, dt)
-    return believed, int(back.sum())
+    if ceiling_w is None:
+        return _Counter(believed, int(back.sum()), 0)
+    false = believed & (end[:, E] - start[:, E] > most_counted_j(ceiling_w, late_s, dt))
+    return _Counter(believed & ~false, int(back.sum()), int(false.sum()))
+
+
+def _frozen(counter_j: FloatArray, power_j: FloatArray, read_s: FloatArray, step_s: float) -> BoolArray:
+    """Return the segments in which the counter says less than `FROZEN` times what power says, shape (segments,).
+
+    Segments are compared together, `COMPARED_S` and `COMPARED_STEPS` at least at a time: over less, the two differ by
+    the moments at which they were read.
+    """
+    whole_s = float(read_s.sum())
+    if whole_s < LEAST_STEPS * step_s or whole_s <= 0.0:
+        return np.zeros(read_s.shape, dtype=bool)
+    parts = max(1, int(whole_s / max(COMPARED_S, COMPARED_STEPS * step_s)))
+    before_s = np.cumsum(read_s) - read_s
+    part = np.minimum((before_s / whole_s * parts).astype(np.int64), parts - 1)
+    counter, power = np.bincount(part, counter_j, parts), np.bincount(part, power_j, parts)
+    found: BoolArray = (counter < FROZEN * power)[part]
+    return found
+
+
+def _meets(segments: BoolArray, edges: FloatArray, start_s: FloatArray, end_s: FloatArray) -> BoolArray:
+    """Return which intervals lie, in part, in any of the `segments` or touch one."""
+    upto = np.concatenate(([0], np.cumsum(segments)))
+    low = np.clip(np.searchsorted(edges, start_s, "left") - 1, 0, segments.size)
+    high = np.clip(np.searchsorted(edges, end_s, "right"), 0, segments.size)
+    found: BoolArray = upto[high] > upto[low]
+    return found
 
 
 def _inside(gaps: list[DeviceGap], edges: FloatArray) -> list[DeviceGap]:

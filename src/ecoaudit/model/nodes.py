@@ -13,10 +13,12 @@ from ecoaudit.model.integrate import DeviceEnergy, integrate, unread
 from ecoaudit.model.meter_sums import MeterSums, add_meter, reduce_meter, sifted
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.profile import Profile, profile_of
-from ecoaudit.model.reduce import CEILING
+from ecoaudit.model.reduce import CEILING, ceiling_of, late_s
 from ecoaudit.model.reduction import FileSums, Impossible, Reducer, merge_files
 
 COMPARE_WARN_PERCENT = 3.0
+MOSTLY_FALSE = 0.5
+"""A counter of whose steps more than this share cannot be is no counter of joules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +146,14 @@ def _read_node(
 ) -> NodeReading:
     sums = reduce(merge_files, files)
     readings = []
+    late = max(late_s(file.source.format) for file in stream.files)
     for name, (info, partial) in sums.gpus.items():
         if partial is None:
             number_or_name = info.index if info.index is not None else name
             notes.warn(f"{stream.label}: GPU {number_or_name} has no power and no energy reading")
             readings.append(GpuReading(number, info, unread(edges)))
             continue
-        ceiling = CEILING * info.power_limit_w if info.power_limit_w else None
-        readings.append(GpuReading(number, info, integrate(partial, edges, focus, ceiling)))
+        readings.append(GpuReading(number, info, integrate(partial, edges, focus, ceiling_of(info), late)))
     rapl = {}
     for zone, partial in sums.zones.items():
         if partial is not None:
@@ -176,7 +178,33 @@ def _own_meter(stream: Stream, files: Sequence[FileSums], edges: FloatArray) -> 
 
 
 def check_counters(readings: Sequence[GpuReading], notes: Notes) -> None:
-    """Warn where the energy counter and the integral of power disagree by more than `COMPARE_WARN_PERCENT`."""
+    """Warn where the energy counter is not believed, and where it and the integral of power disagree.
+
+    That is by more than `COMPARE_WARN_PERCENT`.
+    """
+    other = [r for r in readings if r.energy.false_steps > MOSTLY_FALSE * r.energy.samples]
+    if other:
+        notes.warn(
+            f"the energy counter of {_named(other)} rises faster than any board draws: another unit than joules, or "
+            "damaged; power is integrated instead",
+            grave=True,
+        )
+    jumped = [r for r in readings if r.energy.false_steps and r not in other]
+    if jumped:
+        count = sum(r.energy.false_steps for r in jumped)
+        notes.warn(
+            f"{count} step{'s' * (count > 1)} of the energy counter of {_named(jumped)} {'are' if count > 1 else 'is'} "
+            f"more than the board can draw (above {CEILING:g} × its limit); power takes their place",
+            grave=True,
+        )
+    frozen = [r for r in readings if r.energy.frozen_s > 0]
+    if frozen:
+        longest_s = max(r.energy.frozen_s for r in frozen)
+        notes.warn(
+            f"the energy counter of {_named(frozen)} stands still, or says less than half of what power says, for "
+            f"{'up to ' if len(frozen) > 1 else ''}{longest_s:,.0f} s; power is integrated there instead",
+            grave=True,
+        )
     off = [r for r in readings if abs(r.energy.compared_percent or 0.0) > COMPARE_WARN_PERCENT]
     if off:
         worst = max(off, key=lambda r: abs(r.energy.compared_percent or 0.0))
@@ -185,3 +213,8 @@ def check_counters(readings: Sequence[GpuReading], notes: Notes) -> None:
             f"{len(readings)} GPUs (largest {worst.energy.compared_percent:+.1f} %, node {worst.node} GPU "
             f"{worst.info.index}); the counter is used"
         )
+
+
+def _named(readings: Sequence[GpuReading]) -> str:
+    first = f"node {readings[0].node} GPU {readings[0].info.index}"
+    return first if len(readings) == 1 else f"{first} and {len(readings) - 1} more"

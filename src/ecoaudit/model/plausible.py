@@ -5,30 +5,39 @@ from dataclasses import replace
 
 import numpy as np
 
-from ecoaudit.ingest.records import Telemetry
+from ecoaudit.ingest.records import GpuInfo, Telemetry
 from ecoaudit.model.inputs import Tables
 from ecoaudit.model.nodes import Stream
 from ecoaudit.model.notes import Notes
+from ecoaudit.model.reduce import CEILING, CEILING_W
 from ecoaudit.model.reduction import Impossible, possible_power
 
 MOST_OF_LIMIT = 2.0
 """A sample above this times the board's enforced limit (else its TDP) is a glitch: boards exceed their limit for
 milliseconds only, and NVML's fields are means of 25 ms and more (Yang et al., arXiv 2312.02741)."""
-MOST_W = 5000.0
-"""The same for a board whose limit is not known, W: the largest boards sold in 2025 are rated 1.4 kW."""
+MOST_W = CEILING_W
+"""The same for a board whose limit is not known, W."""
+LEAST_LIMIT_W = 1.0
 
 
-def plausible(telemetry: Sequence[Telemetry], tables: Tables) -> tuple[tuple[Telemetry, ...], Impossible]:
+def plausible(telemetry: Sequence[Telemetry], tables: Tables, notes: Notes) -> tuple[tuple[Telemetry, ...], Impossible]:
     """Return the telemetry with impossible power samples (negative, infinite, far above the board's limit) as NaN.
 
-    Second comes how many there were; those of heads are left to who reads their files again, and counts them.
+    Boards get the most that they can draw, by their limit, else by their TDP; a limit that can be none is left out.
+    Second comes how many samples there were; those of heads are left to who reads their files again, and counts them.
     """
     kept = []
     found = Impossible()
     kinds = {(gpu.power_limit_w, gpu.name) for file in telemetry for gpu in file.gpus}
-    most = {kind: _most_w(*kind, tables) for kind in kinds}
+    known = {kind: _known_w(*kind, tables) for kind in kinds}
+    odd = [limit_w for limit_w, _ in sorted(kinds, key=str) if limit_w is not None and not _is_limit(limit_w)]
+    if odd:
+        notes.warn(f"a power limit of {odd[0]:g} W is none: TDP is used, where the board is known")
     for file in telemetry:
-        most_w = np.array([most[gpu.power_limit_w, gpu.name] for gpu in file.gpus])
+        limits = [known[gpu.power_limit_w, gpu.name] for gpu in file.gpus]
+        boards = [_judged(gpu, w) for gpu, w in zip(file.gpus, limits, strict=True)]
+        file = replace(file, gpus=tuple(boards))  # noqa: PLW2901
+        most_w = np.array([MOST_OF_LIMIT * w if w else MOST_W for w in limits])
         if file.head is not None:
             kept.append(replace(file, head=replace(file.head, sieve=replace(file.head.sieve, most_w=most_w))))
             continue
@@ -73,8 +82,18 @@ def _reads(file: Telemetry) -> int:
     return int(read.any(axis=1).sum())
 
 
-def _most_w(limit_w: float | None, name: str | None, tables: Tables) -> float:
-    """Return the highest power in W that a sample of a board may have."""
+def _is_limit(limit_w: float) -> bool:
+    return LEAST_LIMIT_W <= limit_w <= MOST_W
+
+
+def _known_w(limit_w: float | None, name: str | None, tables: Tables) -> float | None:
+    """Return a board's limit in W, else its TDP; None where neither is known."""
+    if limit_w is not None and _is_limit(limit_w):
+        return limit_w
     gpu = tables.find_gpu(name) if name else None
-    known = limit_w or (gpu.tdp_w if gpu is not None else None)
-    return MOST_OF_LIMIT * known if known else MOST_W
+    return gpu.tdp_w if gpu is not None else None
+
+
+def _judged(gpu: GpuInfo, known_w: float | None) -> GpuInfo:
+    limit_w = gpu.power_limit_w if gpu.power_limit_w is not None and _is_limit(gpu.power_limit_w) else None
+    return replace(gpu, power_limit_w=limit_w, ceiling_w=CEILING * known_w if known_w else CEILING_W)

@@ -11,7 +11,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from ecoaudit.ingest.records import FloatArray, IntArray
+from ecoaudit.ingest.records import FloatArray, GpuInfo, IntArray
 from ecoaudit.model.intervals import BoolArray, split
 
 T, P, E, U = range(4)
@@ -24,8 +24,13 @@ OPEN_FACTOR = 1.5
 """Intervals longer than this times the file's median stay open until the run's median is known."""
 CEILING = 1.5
 """A board cannot draw more than this times its enforced limit for as long as a sample: such a counter step is false."""
-COUNTER_UPDATE_S = 0.1
-"""NVML's energy counter moves about every 100 ms (ml.energy measurements; Yang et al., arXiv 2312.02741)."""
+CEILING_W = 5000.0
+"""The same of a board whose limit is not known, W: the largest boards sold in 2025 are rated 1.4 kW."""
+LATE_S = 0.2
+"""A step may hold this much more time than its interval, in a recorder's log: NVML's energy counter moves about every
+100 ms (ml.energy measurements; Yang et al., arXiv 2312.02741), so two periods."""
+EXPORTED_LATE_S = 60.0
+"""The same of other logs: dcgm-exporter asks the boards every 30 s, and is itself asked more often."""
 POWER_BIN_W = 10.0
 POWER_BINS = 300
 
@@ -36,7 +41,9 @@ class Partial:
 
     `rows`, shape (k, 2, 4), are the open intervals' two ends. `step_s`/`step_count` is the histogram of sampling
     intervals, to three significant digits. `power_seconds` is the time spent in bins of `POWER_BIN_W` within the focus
-    window. `compared_*_j` hold the same intervals once by counter and once by trapezoid.
+    window. `compared_*_j` hold the same intervals once by counter and once by trapezoid. `by_power_j` is `energy_j`
+    with the trapezoid wherever power was read. `false_steps` counts counter steps that no board can have drawn; power
+    takes their place.
     """
 
     samples: int
@@ -56,6 +63,8 @@ class Partial:
     power_seconds: FloatArray
     power_min_w: float
     power_max_w: float
+    by_power_j: FloatArray
+    false_steps: int
 
 
 class Sums(TypedDict):
@@ -69,14 +78,27 @@ class Sums(TypedDict):
     compared_counter_j: float
     compared_power_j: float
     power_seconds: FloatArray
+    by_power_j: FloatArray
 
 
-def most_counted_j(ceiling_w: float | FloatArray, dt_s: FloatArray) -> FloatArray:
+def ceiling_of(board: GpuInfo) -> float:
+    """Return the power in W beyond which a board's counter step is false."""
+    if board.ceiling_w is not None:
+        return board.ceiling_w
+    return CEILING * board.power_limit_w if board.power_limit_w else CEILING_W
+
+
+def late_s(log_format: str) -> float:
+    """Return how much more time than its interval a step of the counter may hold in a log of this format."""
+    return LATE_S if log_format == "ecoaudit" else EXPORTED_LATE_S
+
+
+def most_counted_j(ceiling_w: float | FloatArray, late_s: float, dt_s: FloatArray) -> FloatArray:
     """Return the largest believable step of a counter over intervals of a board that cannot draw more than `ceiling_w`.
 
-    The counter moves in steps of its update period, so an interval may hold up to two periods more than its length.
+    The counter moves when it is updated, so an interval may hold up to `late_s` more than its own length.
     """
-    most: FloatArray = ceiling_w * (dt_s + 2 * COUNTER_UPDATE_S)
+    most: FloatArray = ceiling_w * (dt_s + late_s)
     return most
 
 
@@ -130,6 +152,14 @@ def regular_sums(
         "compared_counter_j": float(counter[both].sum()),
         "compared_power_j": float(trapezoid[both].sum()),
         "power_seconds": np.bincount(bins, focused, POWER_BINS).astype(np.float64),
+        "by_power_j": split(
+            edges,
+            t0,
+            t1,
+            np.where(powered, trapezoid, np.where(counted, counter, 0.0)),
+            np.where(powered, start[P], np.nan),
+            end[P],
+        ),
     }
 
 
@@ -160,6 +190,8 @@ def merge(a: Partial, b: Partial) -> Partial:
         power_seconds=a.power_seconds + b.power_seconds,
         power_min_w=min(a.power_min_w, b.power_min_w),
         power_max_w=max(a.power_max_w, b.power_max_w),
+        by_power_j=a.by_power_j + b.by_power_j,
+        false_steps=a.false_steps + b.false_steps,
     )
 
 

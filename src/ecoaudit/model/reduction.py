@@ -9,7 +9,7 @@ from ecoaudit.ingest.records import FloatArray, GpuInfo, Telemetry
 from ecoaudit.model.accumulate import Accumulator
 from ecoaudit.model.intervals import BoolArray
 from ecoaudit.model.meter_sums import MeterSums, add_meter, reduce_meter
-from ecoaudit.model.reduce import CEILING, E, P, Partial, T, U, merge, open_above, sampling
+from ecoaudit.model.reduce import E, P, Partial, T, U, ceiling_of, late_s, merge, open_above, sampling
 
 BLOCK = 2048
 """Samples reduced at once: eight boards' readings of that many fit the processor's second-level cache."""
@@ -116,8 +116,9 @@ class Reduction:
     def __init__(self, file: Telemetry, edges: FloatArray, focus: tuple[float, float], open_above_s: float) -> None:
         zones = tuple(file.host_energy_j) if file.head is None else file.head.zones
         self._infos, self._zones = file.gpus, zones
-        ceiling_w = np.array([CEILING * gpu.power_limit_w if gpu.power_limit_w else np.inf for gpu in file.gpus])
-        self._gpus = Accumulator(len(file.gpus), edges, focus, open_above_s, ceiling_w)
+        ceiling_w = np.array([ceiling_of(gpu) for gpu in file.gpus])
+        late = late_s(file.source.format)
+        self._gpus = Accumulator(len(file.gpus), edges, focus, open_above_s, ceiling_w, late)
         self._host = Accumulator(len(zones), edges, focus, open_above_s)
         self._waiting: list[_Block] = []
         self._count = 0
