@@ -62,7 +62,8 @@ def test_phases_and_steps_with_the_times_at_which_they_were_set(machine: Machine
     code, out, err = train(machine, body)
     assert code == 0, err
     records = machine.read()
-    assert markers(records) == [("phase", "train"), ("step", 1), ("step", 2), ("phase", "eval"), ("phase", "train")]
+    marked = [("phase", "train"), ("step", 1), ("step", 2), ("phase", "eval"), ("phase", "train")]
+    assert markers(records) == [*marked, ("phase", "idle")]  # the last is the recorder's: nothing trains after its end
     events = records.of("event")
     assert events[1]["tokens"] == 4096
     assert events[1]["attributes"] == {"loss": 2.5}
@@ -83,7 +84,7 @@ def test_many_steps_a_second_are_thinned_and_lose_nothing(machine: Machine) -> N
 def test_markers_reach_an_outer_recorder(machine: Machine) -> None:
     script = "import ecoaudit; ecoaudit.phase('compile'); ecoaudit.step(7)"
     machine.run("-o", "run.jsonl", "--interval", "0.05", "--", sys.executable, "-c", script)
-    assert markers(machine.read()) == [("phase", "compile"), ("step", 7)]
+    assert markers(machine.read()) == [("phase", "compile"), ("step", 7), ("phase", "idle")]
 
 
 def test_only_the_first_rank_of_a_host_marks(machine: Machine) -> None:

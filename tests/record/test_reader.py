@@ -71,7 +71,8 @@ def test_a_plain_recording_with_markers(machine: Machine) -> None:
     check_lines(path)
     telemetry = read(path)
     assert [(e.name, e.value) for e in telemetry.events] == [
-        ("phase", "train"), ("step", 1), ("step", 2), ("step", 3), ("phase", "eval"), ("phase", "train")
+        ("phase", "train"), ("step", 1), ("step", 2), ("step", 3), ("phase", "eval"), ("phase", "train"),
+        ("phase", "idle"),
     ]  # fmt: skip
     assert telemetry.events[3].attributes == {"loss": 2.5, "note": "a", "tokens": 3000}
     assert telemetry.power_field == "average"

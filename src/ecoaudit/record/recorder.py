@@ -74,6 +74,7 @@ class Recorder:
         self._offset_s = self._started_at - self._start_s
         self._asleep_s = self._start_s - clock.awake()
         self._samples = self._missed = self._dropped = 0
+        self._phase: Json = None
         self._slow_at_s = self._restate_at_s = float("-inf")
         self._slow_written: dict[str, Json] = {}
         self._dropped_told = 0
@@ -180,6 +181,8 @@ class Recorder:
                 "m": self._m(float(marker.pop("boot") or 0)),
             }
             line |= {key: marker.pop(key) for key in ("name", "value", "tokens") if key in marker}
+            if line["name"] == "phase":
+                self._phase = line["value"]
             if marker:
                 line["attributes"] = dict(marker)
             self._write(line)
@@ -245,6 +248,8 @@ class Recorder:
 
     def _finish(self, reason: str) -> dict[str, Json]:
         now = self._clock.boot()
+        if self._phase not in (None, "idle"):
+            self._event("phase", "idle")  # a job that goes on in another recording does not train until it says so
         own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
         footer: dict[str, Json] = {
             "type": "footer",
