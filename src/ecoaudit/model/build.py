@@ -133,9 +133,7 @@ def build_audit(
     carbon_found = carbon(headline, grid, making, site, functional_unit(work if divisible else None, divisible), notes)
     invoice = bill(site, gpu_hours, notes, read.system.lacking)
     inside = ledger.best_inside(in_training)
-    reference = find_reference(
-        read.system, read.training, tables.measured_pairs(), lora=is_lora(read.training, stated)
-    )
+    reference = find_reference(read.system, read.training, tables.measured_pairs(), lora=is_lora(read.training, stated))
     fastest = find_throughput(
         read.system, read.training, tables.throughputs(), notes, lora=is_lora(read.training, stated)
     )
