@@ -38,10 +38,12 @@ def test_a_named_file_that_is_no_log_is_an_error_that_says_what_it_looks_like(
     write: Write, content: bytes, looks: str
 ) -> None:
     path = write("thing.bin", content)
-    for function in (lambda: ingest.read([path]), lambda: ingest.inspect(path)):
+    functions = (lambda: ingest.read([path]), lambda: ingest.inspect(path))
+    for function in functions:
         with pytest.raises(EcoauditError) as error:
             function()
         assert looks in error.value.line() and path in error.value.line()
+        assert ("leave it out" in error.value.line()) == (function is not functions[-1])
         assert "\n" not in error.value.line()
 
 

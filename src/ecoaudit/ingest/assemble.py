@@ -158,18 +158,19 @@ def _unknown(file: LogFile, found: discover.Found, out: _Collected) -> None:
     if systems.is_system(file.head.text) and not file.is_url:
         out.ignored.append(Source(found.path, systems.FORMAT_NAME))
     elif found.named:
-        raise _not_a_log(file)
+        # A run without its training log still has energy, carbon and cost: what is no log need not stop it.
+        raise _not_a_log(file, "leave it out, or see `ecoaudit formats` for what is read")
     else:
         out.ignored.append(Source(found.path, "unknown"))
         if file.head.damaged:
             out.warnings.append(f"{found.path} is left out: it looks like {registry.looks_like(file.head)}")
 
 
-def _not_a_log(file: LogFile) -> EcoauditError:
+def _not_a_log(file: LogFile, fix: str = "see `ecoaudit formats` for what is read") -> EcoauditError:
     return EcoauditError(
         f"not a log that is understood: it looks like {registry.looks_like(file.head)}",
         where=file.path,
-        fix="see `ecoaudit formats` for what is read",
+        fix=fix,
     )
 
 
