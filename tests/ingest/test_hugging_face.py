@@ -174,6 +174,12 @@ def test_a_resumed_lightning_run_counts_its_own_steps(write: Write) -> None:
     assert read(write("metrics.csv", "epoch,step,train_loss\n" + rows)).step_count == 21 * 50
 
 
+def test_lightning_evaluations_after_training_are_no_step(write: Write) -> None:
+    rows = "".join(f"0,{n},1.5,,\n" for n in range(8)) + "0,7,,0.4,\n0,8,,,0.5\n0,8,,0.4,\n"
+    log = read(write("metrics.csv", "epoch,step,train_loss,val_loss,test_acc\n" + rows))
+    assert (log.quality.records, log.step_count, log.last_step) == (11, 8, 7)
+
+
 def test_flops_of_parameters_that_the_trainer_did_not_see_are_unknown(write: Write) -> None:
     state = '{"log_history": [{"step": 10, "loss": 1.0}, {"step": 10, "train_runtime": 5000.0}], "global_step": 10, '
     seen = read(write("trainer_state.json", state + '"total_flos": 1.2e18}'))

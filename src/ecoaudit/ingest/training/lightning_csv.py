@@ -11,10 +11,12 @@ FORMAT = FormatInfo(
     format="lightning_csv",
     kind="training",
     title="PyTorch Lightning CSVLogger, metrics.csv",
-    reads="optimizer steps (0-based), training loss, number of validation rows",
+    reads="optimizer steps (0-based), training loss",
     seen="1.x and 2.x; header rewritten when a key appears later",
     cannot_tell="times, tokens, samples, batch size, number of GPUs",
 )
+
+_HELD_OUT = ("val", "test")
 
 
 def sniff(head: Head) -> str | None:
@@ -34,7 +36,6 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
     account, steps = Account(), Steps()
     names: list[str] = []
     loss_at: list[int] = []
-    validations = 0
     for number, cells, text in tables.rows(file.lines()):
         account.lines += 1
         if not text.strip():
@@ -53,9 +54,10 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:  # noqa: ARG
             account.bad(number, text, str(error))
             continue
         account.records += 1
-        validations += any(cells[i] for i, n in enumerate(names) if n.startswith("val"))
-        # Epoch means and validation repeat a step that was logged already.
-        if losses or not steps.step or steps.step[-1] != step:
+        told = [name for name, cell in zip(names, cells, strict=True) if cell and name not in ("epoch", "step")]
+        # Epoch means repeat a step that was logged already; an evaluation after training has the number of the next.
+        trained = losses or not (loss_at and told and all(name.startswith(_HELD_OUT) for name in told))
+        if trained and (losses or not steps.step or steps.step[-1] != step):
             steps.add(step, loss=losses[0] if losses else None)
     if not names:
         raise EcoauditError("no header with epoch and step", where=file.path)
