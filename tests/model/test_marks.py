@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ecoaudit.ingest.records import Event, Telemetry
+from ecoaudit.ingest.records import Event, StepSeries, Telemetry
 from model.runs import START, audit, constant, telemetry, training
 
 T = np.arange(0.0, 1001.0)
@@ -54,6 +54,21 @@ def test_markers_place_a_log_that_has_no_clock() -> None:
     assert found.windows.training and found.windows.training.duration_s == pytest.approx(600.0)
     assert found.training.tokens == 6e6
     assert not any("has no clock" in text for text in found.quality.warnings)
+
+
+def test_markers_place_the_steps_of_a_log_that_has_no_clock() -> None:
+    """Such a log need not know of rework either: one that is written anew with each checkpoint has none."""
+    first = [(10.0 * i, i, 1000.0 * i) for i in range(1, 41)]
+    second = [(450.0 + 10.0 * i, 30 + i, 1000.0 * i) for i in range(1, 31)]
+    unknown = np.full(6, np.nan)
+    loss = np.full(6, 2.5)
+    rows = StepSeries(np.arange(10, 61, 10), unknown, unknown, unknown, unknown, loss)
+    log = training(None, None, steps=rows, step_count=60, tokens=6e4, rework_steps=0)
+    found = audit(telemetry=[recording([*first, *second])], training=[log])
+    assert (found.training.steps, found.training.rework_steps) == (60, 10)
+    assert found.training.rework_tokens == pytest.approx(10_000.0)
+    assert found.energy.steps[-1].last_step == 60
+    assert sum(part.duration_s for part in found.energy.steps) == pytest.approx(750.0)
 
 
 def test_what_went_wrong_while_recording_is_told() -> None:

@@ -78,11 +78,19 @@ def filled(best: TrainingLog, other: TrainingLog) -> TrainingLog:
     }
     if best.clock == "none" and other.clock != "none":
         missing |= {name: getattr(other, name) for name in _TIMES} | {"clock": other.clock}
+        if not _placed_steps(best) and _placed_steps(other):
+            missing |= {name: getattr(other, name) for name in ("steps", "rework_steps", "rework_tokens")}
     known = {phase.name for phase in best.phases}
     more = [phase for phase in other.phases if phase.name not in known]
     if more and other.clock == missing.get("clock", best.clock):
         missing["phases"] = tuple(sorted([*best.phases, *more], key=lambda phase: phase.start_s))
     return replace(best, **missing)
+
+
+def _placed_steps(log: TrainingLog) -> bool:
+    """Return whether the log tells when its steps ran, by times or durations."""
+    known = log.steps
+    return known is not None and bool(np.isfinite(known.time_s).all() or np.isfinite(known.duration_s).all())
 
 
 def restated(log: TrainingLog, stated: StatedModel | None) -> TrainingLog:
