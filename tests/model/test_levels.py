@@ -127,6 +127,13 @@ def test_a_stated_host_replaces_the_priors() -> None:
     assert l3 and l3.node and l3.node.value == pytest.approx(1.5 + 1.15 * 4.8)
 
 
+def test_a_node_smaller_than_its_telemetry_is_not_taken_and_said_so() -> None:
+    found = audit(telemetry=[NODE], node_gpu_count=4)
+    assert (found.hardware.nodes, found.hardware.gpu_count) == (1, 8)
+    assert any("a node of 4 GPUs is given, the telemetry holds 8" in text for text in found.quality.warnings)
+    assert not any("is given" in text for text in audit(telemetry=[NODE], node_gpu_count=8).quality.warnings)
+
+
 def test_a_shared_node_counts_its_share_of_the_host() -> None:
     half = telemetry([constant(600.0)] * 4, HOUR, node_gpu_count=8)
     l3 = audit(telemetry=[half]).energy.levels.L3
@@ -318,5 +325,7 @@ def test_a_node_meter_below_its_own_boards_is_a_check_not_the_headline() -> None
     assert found.energy.measured.node is not None
     assert found.energy.measured.node.value == pytest.approx(200.0 * 600 / 3.6e6)
     assert any("reads less than the GPU boards" in text for text in found.quality.warnings)
+    assert found.quality.fit_for_calibration is False
     sound = audit(telemetry=[boards], meters=[meter(constant(1100.0), seconds)])
     assert sound.energy.headline is not None and sound.energy.headline.level == "measured"
+    assert sound.quality.fit_for_calibration is True

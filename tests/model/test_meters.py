@@ -163,6 +163,17 @@ def test_a_shared_nodes_meter_is_only_a_check() -> None:
     found = audit(telemetry=[log], meter_boundary="ac")
     assert found.energy.headline and found.energy.headline.level == "L3"
     assert any("shared with other work" in text for text in found.quality.warnings)
+    assert found.quality.fit_for_calibration is False
+
+
+def test_a_side_that_the_log_contradicts_is_not_used_and_said_so() -> None:
+    """Stated DC, but the log says AC itself, or by its conversion factor."""
+    t = np.arange(0.0, 101.0)
+    for log in (meter(constant(6000.0), t), meter(constant(6000.0), t, boundary=None, efficiency=0.96)):
+        notes = Notes()
+        found = node_meters([log], START + np.array([0.0, 100.0]), "dc", notes)
+        assert found is not None and found.boundary == "ac"
+        assert any("its log says that it reads AC; the DC given is not used" in text for text in notes.warnings)
 
 
 def test_a_schedulers_energy_is_no_mlperf_meter() -> None:

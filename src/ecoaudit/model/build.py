@@ -169,7 +169,16 @@ def build_audit(
             *reported_energy(logs, ledger, read.cuts, read.time, read.training, notes),
         ],
         timeline=timeline(read.cuts, gpus_j, meters.energy_j if meters else None) if read.cuts else [],
-        quality=quality(logs, read.gpus, duration_s, boards, meters, notes, headline.level if headline else None),
+        quality=quality(
+            logs,
+            read.gpus,
+            duration_s,
+            boards,
+            meters,
+            notes,
+            headline.level if headline else None,
+            fit=ledger.fit_for_calibration,
+        ),
         provenance=notes.provenance,
         calibration=ledger.grounded.calibration if ledger.grounded else None,
     )

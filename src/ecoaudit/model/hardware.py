@@ -188,6 +188,10 @@ def _recorded(
         or (described.gpus_per_node if described and described.basis == "stated" else None)
         or seen
     )
+    if options.node_gpu_count and options.node_gpu_count < seen:
+        notes.warn(
+            f"a node of {options.node_gpu_count} GPUs is given, the telemetry holds {seen}: those count", grave=True
+        )
     return System(
         boards=boards,
         nodes=nodes,

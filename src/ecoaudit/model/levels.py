@@ -108,6 +108,13 @@ class Ledger:
         return most < least
 
     @property
+    def fit_for_calibration(self) -> bool | None:
+        """Whether a node line may be fitted on this run: whole meters, of these boards alone; None without meters."""
+        if self.meters is None:
+            return None
+        return self.meters.fit_for_calibration and self.system.node_share == 1.0 and not self.below_boards
+
+    @property
     def has_facility(self) -> bool:
         """Whether any figure of the job is at the facility, where PUE enters."""
         names: tuple[LevelName, ...] = ("measured", "L3")

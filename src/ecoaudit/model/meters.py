@@ -145,6 +145,9 @@ def node_meters(
         if placed is None:
             continue
         boundary = boundary_of(log, stated)
+        if stated is not None and boundary != stated:
+            says = f"{log.label}: its log says that it reads {str(boundary).upper()}"
+            notes.warn(f"{says}; the {stated.upper()} given is not used", grave=True)
         unsaid |= boundary is None
         by_boundary.setdefault(boundary or "ac", []).append(placed)
     if not by_boundary:

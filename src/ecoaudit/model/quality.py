@@ -27,9 +27,12 @@ def quality(
     meters: NodeMeters | None,
     notes: Notes,
     headline: LevelName | None,
+    *,
+    fit: bool | None,
 ) -> Quality:
     """Return the counts of what was read and missed; the readers' own warnings join the model's, which
-    stand in the order of their consequence for the headline."""
+    stand in the order of their consequence for the headline. `fit`: whether a node line may be fitted on the run.
+    """
     read = [
         *(log.quality for log in logs.telemetry),
         *(log.quality for log in logs.meters),
@@ -62,7 +65,7 @@ def quality(
         bad_lines=bad,
         counter_resets=sum(g.energy.resets for g in gpus),
         clock_steps=sum(each.clock_steps for each in read),
-        fit_for_calibration=meters.fit_for_calibration if meters is not None else None,
+        fit_for_calibration=fit,
         warnings=notes.by_consequence(headline),
         unknown=notes.unknown,
     )
