@@ -232,6 +232,14 @@ def test_a_trainer_that_counts_tokens_tells_the_runtime_in_each_row(write: Write
     assert log.steps is not None and log.steps.step.tolist() == [2, 4, 24]
 
 
+def test_a_console_that_resumes_counts_its_own_steps_and_samples(write: Write) -> None:
+    """Resumed after step 12: the summary's rates and the bar are of this attempt and of the whole run."""
+    head = COUNTED[: COUNTED.index("{'loss'")]
+    rows = "".join(counted(4.4, step / 50, 256 * step, float(step - 12)) for step in range(14, 25, 2))
+    log = read(write("run.out", head + rows + COUNTED[COUNTED.index("{'train_runtime'") :]))
+    assert (log.step_count, log.samples, log.tokens) == (12, 96, 3072)
+
+
 def state(rate: float, steps_rate: float) -> str:
     rows = [{"loss": 1.0, "step": n, "epoch": n / 50, "train_runtime": float(n)} for n in (2, 4, 6)]
     end = {"step": 6, "train_runtime": 10.0, "train_samples_per_second": rate, "train_steps_per_second": steps_rate}

@@ -234,7 +234,7 @@ def _log(file: LogFile, options: ReadOptions, account: Account, run: _Run) -> Tr
         FORMAT.format,
         "Hugging Face Trainer",
         account,
-        step_count=round(last * done) if last else _estimate(run.summary),
+        step_count=None if steps.resumed else round(last * done) if last else _estimate(run.summary),
         runtime_s=runtime,
         samples=_samples(run, steps, done),
         flops=flops,
@@ -301,9 +301,11 @@ def _samples(run: _Run, steps: Steps, done: float) -> float | None:
     planned = run.facts.get("examples", 0.0) * run.facts.get("epochs", 0.0)
     batch, total = run.facts.get("batch", 0.0), run.facts.get("total", 0.0)
     if planned and batch and total:
+        if steps.resumed:
+            return batch * steps.count()
         if run.summary:
             return min(planned, batch * total) * done
-        return min(planned, batch * steps.step[-1]) if len(steps) and not steps.resumed else None
+        return min(planned, batch * steps.step[-1]) if len(steps) else None
     rate, runtime = (run.summary.get(name) for name in ("train_samples_per_second", "train_runtime"))
     return rate * runtime * done if rate and runtime else None
 
