@@ -76,6 +76,7 @@ def test_the_steps_of_a_second_attempt_follow_those_of_the_first() -> None:
     runs = [attempt(0.0, [10, 20, 30, 40]), attempt(500.0, [40, 50, 60])]
     found = audit(telemetry=[telemetry([constant(600.0)], np.arange(0.0, 601.0))], training=runs)
     assert {p.first_step for p in found.energy.steps if p.rework} == {31}
+    assert (found.training.steps, found.training.rework_steps, found.training.tokens) == (60, 10, pytest.approx(6e4))
     assert found.energy.steps[0].t_s == 0.0 and found.energy.steps[-1].last_step == 60
 
 

@@ -41,7 +41,7 @@ def step_spans(training: TrainingLog, window: Span) -> tuple[StepSpan, ...]:
     begins = np.concatenate(([window.start_s], ends[:-1]))
     before = np.concatenate(([-1], np.maximum.accumulate(series.step)[:-1]))
     rework = series.step <= before
-    each = _steps_a_line(series.step)
+    each = steps_a_line(series.step)
     spans = []
     for first, last in _groups(series.step, rework):
         if ends[last] <= begins[first]:
@@ -66,7 +66,7 @@ def _ends(series: StepSeries, window: Span) -> FloatArray | None:
     times = series.time_s
     if not np.isfinite(times).all():
         since = np.diff(series.step, prepend=0)
-        each = _steps_a_line(series.step)
+        each = steps_a_line(series.step)
         since[since <= 0] = each
         since[0] = min(since[0], each)  # a resumed run's first line does not stand for all steps before it
         taken = np.cumsum(since * series.duration_s)
@@ -77,7 +77,7 @@ def _ends(series: StepSeries, window: Span) -> FloatArray | None:
     return ends
 
 
-def _steps_a_line(step: IntArray) -> int:
+def steps_a_line(step: IntArray) -> int:
     """Return how many steps a line stands for: the median of the forward differences."""
     ahead = np.diff(step)
     ahead = ahead[ahead > 0]

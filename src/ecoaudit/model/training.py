@@ -12,6 +12,7 @@ from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest.records import StepSeries, TrainingLog
 from ecoaudit.model.inputs import StatedModel
 from ecoaudit.model.notes import Notes
+from ecoaudit.model.steps import steps_a_line
 
 _TIMES = ("job_start_s", "job_end_s", "train_start_s", "train_end_s")
 _COUNTS = ("tokens", "samples", "flops", "params", "tokens_per_sample", "runtime_s", "tflops_per_gpu")
@@ -169,7 +170,7 @@ def _added(attempts: Sequence[TrainingLog]) -> TrainingLog:
     for a, b in pairwise(attempts):
         if a.last_step is None or b.first_step is None:
             continue
-        again = max(0, a.last_step - b.first_step + 1)
+        again = max(0, a.last_step - _first_trained(b, b.first_step) + 1)
         repeated += again
         if again and a.tokens is not None and a.step_count:
             repeated_tokens += again * a.tokens / a.step_count
@@ -200,6 +201,11 @@ def _added(attempts: Sequence[TrainingLog]) -> TrainingLog:
         rework_tokens=sum(log.rework_tokens or 0.0 for log in attempts) + repeated_tokens if tokens_known else None,
         phases=tuple(phase for log in attempts for phase in log.phases),
     )
+
+
+def _first_trained(log: TrainingLog, first_line: int) -> int:
+    """Return the first step that an attempt trained: its first line stands for as many as the others."""
+    return first_line if log.steps is None else max(first_line - steps_a_line(log.steps.step) + 1, min(first_line, 1))
 
 
 def _one_series(attempts: Sequence[TrainingLog]) -> StepSeries | None:
