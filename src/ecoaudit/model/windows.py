@@ -59,6 +59,9 @@ def run_time(
         placed = on_clock(training, load_curve(found), recorded, clocks, notes)
         training, moved_s = placed.log, placed.moved_s
     job, window = _windows(found, recorded, training, notes)
+    told = {file.clock for s in found for file in s.files} or {training.clock if training is not None else "none"}
+    if job is not None and told == {"naive"}:
+        notes.warn("the logs give local time without a zone: it is taken for UTC; set timezone")
     if job is None:
         runtime = training.runtime_s if training else None
         return RunTime(None, None, runtime, runtime), training

@@ -1,7 +1,7 @@
 """Steps as they come out of a console log, and what follows from them: order, restarts, rework, totals."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from ecoaudit.ingest.files import LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import Clock, Source, StepSeries, TrainingLog
+from ecoaudit.ingest.training.clock_changes import clock_changes, moved, without
 
 _MAX_STEP = 10**12
 _MOST = 1e30  # tokens, samples
@@ -135,12 +136,33 @@ class Steps:
         time, duration, tokens, samples, loss = (np.array(c, dtype=np.float64) for c in columns)
         return StepSeries(np.array(self.step, dtype=np.int64), time, duration, tokens, samples, loss)
 
+    def _on_one_clock(self, account: Account, clock: Clock, known: dict[str, Any]) -> dict[str, Any]:
+        """Take the changes of the clock out of the steps' times, and out of what else is `known`; they are told."""
+        changes = clock_changes(self.step, self.time_s, self.duration_s, local=clock == "naive")
+        if not changes:
+            return known
+        for change in changes:
+            account.warn(change.text(local=clock == "naive"))
+        self.time_s = without(changes, self.time_s)
+        last = max(t for t in self.time_s if not math.isnan(t))
+        ends = {
+            name: max(moved(changes, known[name]), last)
+            for name in ("train_end_s", "job_end_s")
+            if known.get(name) is not None
+        }
+        phases = tuple(
+            replace(phase, start_s=moved(changes, phase.start_s), end_s=moved(changes, phase.end_s))
+            for phase in known.get("phases", ())
+        )
+        return known | ends | ({"phases": phases} if phases else {})
+
     def log(
         self, file: LogFile, name: str, framework: str, account: Account, *, clock: Clock = "none", **known: Any
     ) -> TrainingLog:
         """Return the training log; `known` wins over what follows from the steps (step range, totals, window)."""
         if self._newest_first():
             account.warn("the newest steps stand first in this log: it is read from its end")
+        known = self._on_one_clock(account, clock, known)
         series = self.series()
         fields: dict[str, Any] = {}
         if series is not None:
