@@ -247,6 +247,16 @@ def test_two_hosts_in_one_file_are_two_records(write: Write) -> None:
     assert [t.host for t in logs.telemetry] == ["n01", "n02"]
 
 
+def test_recordings_at_two_intervals_are_two_records(write: Write) -> None:
+    slow = [sample(100 + 10 * i) for i in range(5)]
+    again = [sample(200 + i) for i in range(5)]
+    lines = [header(), *(sample(i) for i in range(50)), header(), *(sample(50 + i) for i in range(50))]
+    lines += [header().replace(":1.0", ":10.0"), *slow, header(), *again]
+    found = ingest.read([write("a.jsonl", "\n".join(lines))]).telemetry
+    assert [(t.interval_s, len(t.time_s)) for t in found] == [(1.0, 100), (10.0, 5), (1.0, 5)]
+    assert sum(t.quality.clock_steps for t in found) == 0
+
+
 def test_samples_that_do_not_fit_the_header_are_bad_lines(write: Write) -> None:
     telemetry = one(write("a.jsonl", "\n".join([header(), sample(0), sample(1, power_w=[1.0])])))
     assert len(telemetry.time_s) == 1 and telemetry.quality.bad_lines == 1

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ecoaudit.ingest.records import UNSAID_SIDE, ReadQuality, Source
+from ecoaudit.ingest.records import UNSAID_SIDE, FloatArray, ReadQuality, Source
 from ecoaudit.model.meters import integrate_meter, node_meters
 from ecoaudit.model.notes import Notes
 from ecoaudit.quantity import Basis, Boundary
@@ -193,3 +193,14 @@ def test_the_side_of_a_meter_is_doubted_in_one_warning() -> None:
     log = replace(meter(constant(1000.0), np.arange(0.0, 301.0), boundary=None), quality=asked)
     found = audit(meters=[log], training=[mlperf_result(300.0)], systems=[described()])
     assert len([text for text in found.quality.warnings if "AC or DC" in text]) == 1
+
+
+def test_a_drop_out_of_ten_readings_is_one_gap() -> None:
+    def silent(t: FloatArray) -> FloatArray:
+        return np.where((t >= 30) & (t < 40), 0.0, 7600.0)
+
+    times = np.arange(0.0, 101.0)
+    log = telemetry([constant(650.0)] * 8, times, node_w=silent, node_gpu_count=8)
+    (gap,) = audit(telemetry=[log]).quality.gaps
+    assert (gap.where, gap.duration_s) == ("meter node 0", 11.0)
+    assert gap.energy is not None and gap.energy.value == pytest.approx(7600.0 / 3.6e6)

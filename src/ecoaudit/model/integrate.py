@@ -163,7 +163,9 @@ def integrate(
 
 def _missed_share(partial: Partial, step_s: float, threshold_s: float) -> float:
     steps = partial.step_s * partial.step_count
-    late = (partial.step_s > MISSED_FACTOR * step_s) & (partial.step_s <= threshold_s)
+    # Of recordings at several intervals the longest tells: what is usual in one lacks no reading.
+    usual_s = max(MISSED_FACTOR * step_s, partial.open_above_s)
+    late = (partial.step_s > usual_s) & (partial.step_s <= threshold_s)
     regular = float(steps[partial.step_s <= threshold_s].sum())
     beyond = float(((partial.step_s - step_s) * partial.step_count)[late].sum())
     return beyond / regular if regular > 0 else 0.0

@@ -6,7 +6,7 @@ meter's median) stay in the value: both count as gaps, are reported as a share, 
 lowest and the highest valid power of the run would have given. No efficiency, switch or scaling factor enters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -274,13 +274,25 @@ def _finished(label: str, sums: MeterSums, edges: FloatArray, sieve: Sieve, step
         gap_high_j=max(0.0, high * gap_s - gap_j),
         gaps=tuple(
             MeterGap(label, float(a), float(b), joules)
-            for a, b, joules in zip(starts, ends, pieces, strict=True)
+            for a, b, joules in _one_each(zip(starts, ends, pieces, strict=True))
             if b > a
         ),
         readings=sums.readings,
         invalid_readings=sums.invalid,
         step_s=step_s,
     )
+
+
+def _one_each(gaps: Iterable[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
+    """Return gaps (start, end, energy) in the order of time, those that touch as one: a drop-out of many readings."""
+    found: list[tuple[float, float, float]] = []
+    for start, end, joules in gaps:
+        if found and found[-1][1] == start:
+            first, _, before = found.pop()
+            found.append((first, end, before + joules))
+        else:
+            found.append((start, end, joules))
+    return found
 
 
 def _in_segments(interval: FloatArray, edges: FloatArray) -> FloatArray:

@@ -1,5 +1,6 @@
 """Files too large for memory: read once for their heads, and again for their samples, block by block."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -16,6 +17,7 @@ from ecoaudit.ingest.telemetry.ecoaudit_recordings import (
     Recording,
     Rows,
     boards,
+    grouped,
     power_field,
     recordings,
     warn_of_no_gpu,
@@ -49,15 +51,14 @@ def heads(file: LogFile, options: ReadOptions, own_gpus: OwnGpus | None = None) 
             read[-1].mark(part)
         if not read[-1].in_order:
             return ecoaudit_jsonl.read(file, options)
-    groups: dict[tuple[object, ...], list[tuple[int, Summary]]] = {}
-    for number, summary in enumerate(read):
+    for summary in read:
         warn_of_no_gpu(summary.recording, account)
-        groups.setdefault(summary.recording.key, []).append((number, summary))
-    for group in groups.values():
+    groups = [[(number, read[number]) for number in numbers] for numbers in grouped([each.recording for each in read])]
+    for group in groups:
         ends = [(s.first_s + s.offset_s, s.last_s + s.offset_s) for _, s in group if s.samples]
         if any(after[0] < before[1] for before, after in pairwise(ends)):
             return ecoaudit_jsonl.read(file, options)
-    return [_head(file, group, account) for group in groups.values()]
+    return [_head(file, group, account) for group in groups]
 
 
 def _only(recording: Recording, columns: IntArray) -> Recording:
@@ -77,9 +78,9 @@ def _of(rows: Rows, columns: IntArray | None) -> Rows:
 def _head(file: LogFile, group: Sequence[tuple[int, Summary]], account: Account) -> Telemetry:
     header = group[0][1].recording.header
     parts = [summary for _, summary in group]
-    account.clock_steps += sum(part.clock_steps for part in parts)
-    if account.clock_steps:
-        account.warn(f"the wall clock was stepped {account.clock_steps} time(s); the monotonic clock gives the times")
+    clock_steps = sum(part.clock_steps for part in parts)
+    if clock_steps:
+        account.warn(f"the wall clock was stepped {clock_steps} time(s); the monotonic clock gives the times")
     found = {name for part in parts for name in part.found}
     instant = "power_w" not in found and "power_instant_w" in found
     faults = PowerFaults()
@@ -102,7 +103,7 @@ def _head(file: LogFile, group: Sequence[tuple[int, Summary]], account: Account)
         power_w=nothing,
         energy_j=nothing if "energy_j" in found else None,
         util_percent=None,
-        quality=account.quality(file),
+        quality=dataclasses.replace(account.quality(file), clock_steps=clock_steps),
         run_id=header.run_id,
         interval_s=header.interval_s,
         power_field="instant" if instant else power_field(header.sources),

@@ -5,7 +5,7 @@ The format is described by `telemetry.schema.json` beside this file.
 
 import math
 import mmap
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from ecoaudit.ingest.telemetry.ecoaudit_recordings import (
     Recording,
     Rows,
     boards,
+    grouped,
     moved,
     power_field,
     recordings,
@@ -127,7 +128,10 @@ class _Segment:
 
 
 def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:  # noqa: ARG001 - the clock is UTC by definition
-    """Return one `Telemetry` per host and set of GPUs in the file; raises `EcoauditError` when no line is whole."""
+    """Return one `Telemetry` per host, set of GPUs and interval in the file.
+
+    Raises `EcoauditError` when no line is whole.
+    """
     account = Account()
     segments: list[_Segment] = []
     for recording, part in recordings(file, account):
@@ -139,28 +143,28 @@ def read(file: LogFile, options: ReadOptions) -> list[Telemetry]:  # noqa: ARG00
             segments[-1].add(part)
         else:
             segments[-1].events.append((segments[-1].rows, part))
-    groups: dict[tuple[object, ...], list[_Segment]] = {}
     for segment in segments:
         warn_of_no_gpu(segment.recording, account)
-        groups.setdefault(segment.recording.key, []).append(segment)
-    return [_telemetry(file, group, account) for group in groups.values()]
+    groups = grouped([segment.recording for segment in segments])
+    return [_telemetry(file, [segments[number] for number in group], account) for group in groups]
 
 
 def _telemetry(file: LogFile, group: list[_Segment], account: Account) -> Telemetry:
     header = group[0].recording.header
     times: list[FloatArray] = []
     events: list[Event] = []
+    clock_steps = 0
     for segment in group:
         wall, mono = segment.single("wall"), segment.single("mono")
         time_s, steps = corrected(wall, mono)
-        account.clock_steps += steps
+        clock_steps += steps
         events += _events(segment, time_s, wall, mono)
         if (np.diff(time_s) < 0).any():
             segment.order = np.argsort(time_s, kind="stable")
             account.warn("samples stand out of order in this file; they are put in the order of their clock")
         times.append(time_s[segment.order])
-    if account.clock_steps:
-        account.warn(f"the wall clock was stepped {account.clock_steps} time(s); the monotonic clock gives the times")
+    if clock_steps:
+        account.warn(f"the wall clock was stepped {clock_steps} time(s); the monotonic clock gives the times")
     time_s = joined(times)
     order: IntArray | slice = slice(None)
     if (np.diff(time_s) < 0).any():
@@ -190,7 +194,7 @@ def _telemetry(file: LogFile, group: list[_Segment], account: Account) -> Teleme
         power_w=power_w,
         energy_j=energy,
         util_percent=util,
-        quality=account.quality(file),
+        quality=replace(account.quality(file), clock_steps=clock_steps),
         run_id=header.run_id,
         interval_s=header.interval_s,
         power_field="instant" if average is None and instant is not None else power_field(header.sources),

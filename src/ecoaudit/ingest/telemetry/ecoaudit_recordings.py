@@ -1,7 +1,7 @@
 """The recordings in a file of `ecoaudit.telemetry/1`, one a header, block by block as they are read."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -91,6 +91,21 @@ class Recording:
     @property
     def _restated_s(self) -> float:
         return max(RESTATED_S, RESTATED_INTERVALS * (self.header.interval_s or 0.0))
+
+
+def grouped(found: Sequence[Recording]) -> list[list[int]]:
+    """Return which recordings of a file, by their numbers, are one: those of the same host and GPUs that follow each
+    other at one interval. Others have gaps of another length."""
+    groups: list[list[int]] = []
+    latest: dict[tuple[object, ...], list[int]] = {}
+    for number, recording in enumerate(found):
+        group = latest.get(recording.key)
+        if group is None or found[group[-1]].header.interval_s != recording.header.interval_s:
+            group = []
+            groups.append(group)
+        group.append(number)
+        latest[recording.key] = group
+    return groups
 
 
 Part = Rows | EventLine | None
