@@ -106,3 +106,18 @@ def test_a_stated_switch_is_rarely_exceeded() -> None:
         return true_j, found.energy_j.quantity("J", found.basis, "test")
 
     assert 0.84 <= covered(one) <= 0.97
+
+
+def test_the_energy_of_a_filled_gap_lies_between_resident_power_and_the_limit() -> None:
+    times = np.delete(np.arange(0.0, 1001.0), range(500, 620))
+    log = telemetry([lambda t: np.where(t < 100, 80.0, 500.0)] * 8, times)
+    found = audit(telemetry=[log])
+    (gap,) = found.quality.gaps
+    assert gap.energy is not None and gap.filled_by == "mean power"
+    hours = 8 * 121.0 / 3.6e6
+    assert gap.energy.low <= 80.0 * hours * 1.001 and gap.energy.high == pytest.approx(700.0 * hours)
+    assert gap.energy.low < gap.energy.value < gap.energy.high
+    assert found.energy.measured is None or found.energy.measured.gpu is None
+    assert found.quality.unknown["energy.measured.gpu"] == (
+        "12% of GPU-time has neither counter nor power and is filled"
+    )

@@ -108,6 +108,15 @@ class BoardEnergy:
         read = self.filled_share <= MOSTLY_FILLED and self.disputed_share <= MOSTLY_FILLED and self.most == 1.0
         return Basis.MEASURED if read else Basis.MODELLED
 
+    @property
+    def why_modelled(self) -> str:
+        """Return why the energy is not called measured, where it is not."""
+        if self.most != 1.0:
+            return "the job had part of divided GPUs, whose power is the whole board's"
+        if self.filled_share > MOSTLY_FILLED:
+            return f"{self.filled_share:.0%} of GPU-time has neither counter nor power and is filled"
+        return f"counter and power of {self.disputed_share:.0%} of the boards contradict each other"
+
     def joules(self, segments: Segments, *, with_gain: bool = True) -> Uncertain:
         """Return the energy of the chosen segments in J."""
         energy = total(m.joules(segments, with_gain=with_gain) for m in self.models)
@@ -188,6 +197,14 @@ def filling_w(readings: Sequence[GpuReading]) -> list[float] | None:
     return [float(np.mean(known)) if p is None else p for p in powers] if known else None
 
 
+def filling_range_w(reading: GpuReading, mean_w: float, gpu: Gpu | None) -> tuple[float, float]:
+    """Return what the power in W that fills a board's gaps could be: resident power, and the board's limit."""
+    lowest = reading.energy.power_min_w if np.isfinite(reading.energy.power_min_w) else mean_w
+    resident = min(lowest, gpu.idle_w if gpu and gpu.idle_w else lowest, mean_w)
+    limit = max(reading.info.power_limit_w or (gpu.tdp_w if gpu else 0.0), reading.energy.power_max_w, mean_w)
+    return resident, limit
+
+
 def _noise(reading: GpuReading) -> float:
     """Return the relative 90 % error of one second's mean for a board read by power alone, 0 with a counter."""
     seconds = reading.energy.power_seconds
@@ -224,9 +241,7 @@ def _fill_range(
     low = high = whole = 0.0
     for (reading, mean_w), energy in zip(group, filled, strict=True):
         seconds = float(reading.energy.filled_s.sum())
-        lowest = reading.energy.power_min_w if np.isfinite(reading.energy.power_min_w) else mean_w
-        resident = min(lowest, gpu.idle_w if gpu and gpu.idle_w else lowest, mean_w)
-        limit = max(reading.info.power_limit_w or (gpu.tdp_w if gpu else 0.0), reading.energy.power_max_w, mean_w)
+        resident, limit = filling_range_w(reading, mean_w, gpu)
         low, high, whole = low + resident * seconds, high + limit * seconds, whole + float(energy.sum())
     return (min(1.0, low / whole), max(1.0, high / whole)) if whole > 0 else (1.0, 1.0)
 

@@ -177,6 +177,7 @@ def build_audit(
             meters,
             notes,
             headline.level if headline else None,
+            tables,
             fit=ledger.fit_for_calibration,
         ),
         provenance=notes.provenance,

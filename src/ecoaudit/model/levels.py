@@ -215,6 +215,8 @@ class Ledger:
         if self.boards is None:
             nothing = "the logs hold no GPU power and no GPU energy counter; use `ecoaudit record`"
             notes.null("energy.levels.L2", no_boards or nothing)
+        elif self.boards.basis is not Basis.MEASURED:
+            notes.null("energy.measured.gpu", self.boards.why_modelled)
         if self.network is None:
             notes.null("energy.measured.network", "no switch log; give --network-power-w to include the network")
             if (self.system.nodes or 1) > 1:

@@ -6,8 +6,9 @@ from typing import Literal
 
 from ecoaudit.ingest.records import UNSAID_SIDE, ReadQuality, RunLogs
 from ecoaudit.model.audit import Gap, LevelName, Quality
-from ecoaudit.model.boards import BoardEnergy, filling_w
+from ecoaudit.model.boards import BoardEnergy, filling_range_w, filling_w
 from ecoaudit.model.clock import iso
+from ecoaudit.model.inputs import Tables
 from ecoaudit.model.levels import J_PER_KWH
 from ecoaudit.model.meters import NodeMeters
 from ecoaudit.model.nodes import GpuReading
@@ -27,6 +28,7 @@ def quality(
     meters: NodeMeters | None,
     notes: Notes,
     headline: LevelName | None,
+    tables: Tables,
     *,
     fit: bool | None,
 ) -> Quality:
@@ -50,7 +52,7 @@ def quality(
     if bad:
         notes.warn(f"{bad} line{'s' * (bad > 1)} could not be read and {'are' if bad > 1 else 'is'} left out")
     node_meters = meters.meters if meters is not None else ()
-    gaps = _gaps(gpus, meters)
+    gaps = _gaps(gpus, meters, tables)
     samples = sum(g.energy.samples for g in gpus) + sum(m.readings for m in node_meters)
     expected = sum(g.energy.expected_samples for g in gpus)
     if window_s is not None:
@@ -89,14 +91,24 @@ def _warnings(read: Sequence[ReadQuality], told: Set[str]) -> Iterator[str]:
             yield f"{text} (log {place} of {len(read)}{more})"
 
 
-def _gaps(gpus: Sequence[GpuReading], meters: NodeMeters | None) -> list[Gap]:
+_Held = tuple[float, float, float]
+"""Energy of a gap in J with the ends of what it could be."""
+
+
+def _gaps(gpus: Sequence[GpuReading], meters: NodeMeters | None, tables: Tables) -> list[Gap]:
     """Return the gaps in the order of time; one that all boards of a node share is one gap."""
-    holes: dict[tuple[int, float, float, Literal["counter", "mean power"]], list[tuple[GpuReading, float | None]]] = {}
+    holes: dict[tuple[int, float, float, Literal["counter", "mean power"]], list[tuple[GpuReading, _Held | None]]] = {}
     powers: Sequence[float | None] = filling_w(gpus) or [None] * len(gpus)
     for gpu, mean_w in zip(gpus, powers, strict=True):
         for gap in gpu.energy.gaps:
-            filled = mean_w * (gap.end_s - gap.start_s) if mean_w is not None else None
-            held = gap.energy_j if gap.energy_j is not None else filled
+            held: _Held | None = None
+            if gap.energy_j is not None:
+                held = (gap.energy_j, gap.energy_j, gap.energy_j)
+            elif mean_w is not None:
+                known = tables.find_gpu(gpu.info.name) if gpu.info.name else None
+                low_w, high_w = filling_range_w(gpu, mean_w, known)
+                seconds = gap.end_s - gap.start_s
+                held = (mean_w * seconds, low_w * seconds, high_w * seconds)
             holes.setdefault((gpu.node, gap.start_s, gap.end_s, gap.filled_by), []).append((gpu, held))
     found = []
     for (node, start, end, filled_by), members in holes.items():
@@ -105,11 +117,14 @@ def _gaps(gpus: Sequence[GpuReading], meters: NodeMeters | None) -> list[Gap]:
         joules = [each for _, each in members if each is not None]
         never_read = any(gpu.energy.mean_power_w() is None for gpu, _ in members)
         whose = "of the boards that were read" if never_read else "of the board's own run"
-        energy = Quantity.exact(
-            sum(joules) / J_PER_KWH,
-            "kWh",
-            Basis.MEASURED if by_counter else Basis.MODELLED,
-            "energy counter" if by_counter else f"mean power {whose}",
+        value, low, high = (sum(each[i] for each in joules) / J_PER_KWH for i in range(3))
+        energy = Quantity(
+            value=value,
+            low=min(low, value),
+            high=max(high, value),
+            unit="kWh",
+            basis=Basis.MEASURED if by_counter else Basis.MODELLED,
+            source="energy counter" if by_counter else f"mean power {whose}",
         )
         found.append(
             (
