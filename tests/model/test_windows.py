@@ -277,3 +277,11 @@ def test_a_log_a_little_longer_than_its_recording_is_still_divided() -> None:
     found = audit(telemetry=[telemetry([constant(500.0)] * 2, TELEMETRY)], training=[log])
     assert found.efficiency.j_per_step is not None
     assert found.efficiency.j_per_step.value == pytest.approx(2 * 500.0 * 600 / 600)
+
+
+def test_an_end_without_readings_is_not_called_idle() -> None:
+    times = np.arange(0.0, 1001.0)
+    lost = telemetry([lambda t: np.where(t < 600, 500.0, np.nan)] * 8, times)
+    assert not any("GPUs idle" in text for text in audit(telemetry=[lost]).quality.warnings)
+    idle = telemetry([lambda t: np.where(t < 600, 500.0, 70.0)] * 8, times)
+    assert any("0 s at its start and 401 s at its end" in text for text in audit(telemetry=[idle]).quality.warnings)

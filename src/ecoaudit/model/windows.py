@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ecoaudit.ingest.records import MeterLog, Phase, TrainingLog
 from ecoaudit.model.audit import Window, Windows
 from ecoaudit.model.load_curve import boards_kwh, load_curve
@@ -16,6 +18,8 @@ LEFT_OUT = 0.05
 """Idle or foreign time at the ends above this share of a recording is worth a warning."""
 ACTIVE_SHARE = 0.25
 """Boards together below this share of their own highest power are idle."""
+UNREAD_S = 60.0
+"""Without a reading for longer than this, or than two points of a coarse profile, what the GPUs did is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +146,32 @@ def _placed(found: Sequence[Stream], job: Span, training: TrainingLog, notes: No
 
 
 def idle_ends(found: Sequence[Stream], job: Span) -> tuple[float, float]:
-    """Return how long the GPUs of all nodes were idle at the start and at the end of the job, in s."""
-    first = last = None
+    """Return how long the GPUs of all nodes were idle at the start and at the end of the job, in s.
+
+    What was not read at an end (`UNREAD_S`) is not idle but unknown.
+    """
+    first = last = begin = end = None
+    coarse_s = UNREAD_S
     for stream in found:
         profiles = stream.profiles
         limit = ACTIVE_SHARE * max((float(p.power_w.max(initial=0.0)) for p in profiles), default=0.0)
         for p in profiles:
-            active = p.time_s[(p.power_w > limit) & (p.time_s >= job.start_s) & (p.time_s <= job.end_s)]
+            inside = (p.time_s >= job.start_s) & (p.time_s <= job.end_s)
+            read, active = p.time_s[inside & (p.power_w > 0)], p.time_s[inside & (p.power_w > limit)]
+            if read.size:
+                coarse_s = max(coarse_s, 2.0 * float(np.median(np.diff(read))) if read.size > 1 else 0.0)
+                begin = float(read[0]) if begin is None else min(begin, float(read[0]))
+                end = float(read[-1]) if end is None else max(end, float(read[-1]))
             if active.size:
                 first = float(active[0]) if first is None else min(first, float(active[0]))
                 last = float(active[-1]) if last is None else max(last, float(active[-1]))
-    if first is None or last is None:
+    if first is None or last is None or begin is None or end is None:
         return 0.0, 0.0
-    return first - job.start_s, job.end_s - last
+    known = (
+        job.start_s if begin - job.start_s <= coarse_s else begin,
+        job.end_s if job.end_s - end <= coarse_s else end,
+    )
+    return first - known[0], known[1] - last
 
 
 def _warn_idle_ends(found: Sequence[Stream], job: Span, notes: Notes) -> None:
