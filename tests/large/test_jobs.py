@@ -16,6 +16,7 @@ from ecoaudit.ingest import ahead
 from ecoaudit.jobs import Jobs, available_cpus
 from ecoaudit.model.audit_json import encode
 from large.test_heads import run
+from worker_tasks import fail_at_two, vanish
 
 SEED = 0
 
@@ -80,21 +81,11 @@ def test_without_dask_the_error_names_what_to_install(folder: Path, monkeypatch:
         audit(folder, Jobs(dask="tcp://scheduler:8786"))
 
 
-def fail(number: int) -> int:
-    if number == 2:
-        raise EcoauditError("the file is gone", where="b.jsonl", fix="bring it back")
-    return number
-
-
-def vanish(_: int) -> None:
-    os._exit(1)  # as the kernel ends a process that is out of memory
-
-
 def test_an_error_of_a_worker_arrives_as_the_same_line() -> None:
     lines = []
     for count in (1, 2):
         with pytest.raises(EcoauditError) as caught, Jobs(count) as jobs:
-            list(jobs.map(fail, [0, 1, 2, 3], "reading"))
+            list(jobs.map(fail_at_two, [0, 1, 2, 3], "reading"))
         lines.append(caught.value.line())
         assert (caught.value.what, caught.value.where, caught.value.fix) == (
             "the file is gone",
