@@ -60,13 +60,8 @@ def main(ctx: click.Context, debug: bool) -> None:
 
 def run(argv: list[str]) -> int:
     """Run the command line on `argv`; returns the exit code, prints an error as one line on stderr."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:  # closed by the caller (`>&-`): nobody listens
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the end
-        elif isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without our characters shows others, it does not fail
     try:
+        _ready_output()
         code = _invoke(list(argv))
         sys.stdout.flush()
     except (click.Abort, KeyboardInterrupt):
@@ -95,6 +90,16 @@ def _invoke(argv: list[str]) -> int:
     except click.exceptions.Exit as done:  # --help, --version
         return done.exit_code
     return result if isinstance(result, int) else 0
+
+
+def _ready_output() -> None:
+    """Make the streams take whatever is printed; fails where they hold something they could not write before."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller (`>&-`): nobody listens
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the end
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without our characters shows others, it does not fail
 
 
 def _close_output() -> None:
