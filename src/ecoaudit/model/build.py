@@ -197,7 +197,7 @@ def _read(
     if training is not None:
         training = restated(training, options.model)
     logged = training
-    time, training = run_time(found, logs.meters, training, notes)
+    time, training = run_time(found, logs.meters, training, marked, notes)
     system = describe_system(logs, found, training, options, tables, notes)
     if found and time.job is not None:
         check_one_run(found, time.job)

@@ -20,6 +20,17 @@ AROUND_S = 300.0
 """Evaluations and checkpoints are shorter than this: work that goes on within it belongs to the same run."""
 
 
+SAME_ENERGY = 0.05
+"""Two stretches whose energies differ by less cannot be told apart by energy."""
+PLACES, MOST_PLACES = 512, 65_536
+"""Places at which a stretch is tried, at least and at most."""
+
+
+def places(whole_s: float, length_s: float) -> int:
+    """Return at how many places a stretch is tried within a longer time, mostly a quarter of itself apart."""
+    return int(min(MOST_PLACES, max(PLACES, 4.0 * whole_s / length_s)))
+
+
 @dataclass(frozen=True)
 class LoadCurve:
     """Mean power of one node's boards in W at times that never decrease, shape (n,) both."""

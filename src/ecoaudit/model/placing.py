@@ -1,31 +1,24 @@
-"""A training log brought onto the recording's clock: by its own times, by the edges of power, by its run time."""
+"""A training log's own times brought onto the recording's clock: by step markers, else by the edges of power."""
 
 from collections.abc import Set
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ecoaudit.ingest.records import Clock, FloatArray, Phase, TrainingLog
+from ecoaudit.ingest.records import Clock, Phase, StepSeries, TrainingLog
 from ecoaudit.model.clock import HALF_HOUR_S, MAX_OFFSET_HALF_HOURS, fitting_offsets, iso
-from ecoaudit.model.load_curve import LoadCurve
+from ecoaudit.model.load_curve import PLACES, SAME_ENERGY, LoadCurve, places
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.span import Span
 
-SAME_ENERGY = 0.05
-"""Two stretches whose energies differ by less cannot be told apart by energy."""
-PLACES, MOST_PLACES, MOST_RIVALS = 512, 65_536, 20
-"""Places tried for a run without a clock, and those kept that are as good as the best."""
 MOST_SKEW_S = 900.0
 """Clocks that both know their zone are not further apart, nor is a local one from its zone's whole half-hours."""
 LEAST_SKEW_S = 5.0
 """A step is logged some time after it ends, and power is a mean over a second: less than this is no skew."""
-SAME_PLACE, DOUBT_TOLD = 0.01, 0.03
-"""Places whose energies differ by less than the one are alike; if they lie further apart than the other, it is told."""
+LEAST_COMMON = 3
+"""Steps whose times both tell, at least, for the one clock to be set by the other."""
 EDGES_SHARE, EDGES_MOST_S = 0.02, 60.0
 """Logged time and working time of one run may differ by this: compiling before, saving after the steps."""
-
-ONE_STRETCH = 0.9
-"""GPUs that work for this share of the time from their first to their last work did one thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +65,36 @@ def on_clock(training: TrainingLog, load: LoadCurve, recorded: Span, clocks: Set
         training, clock="none", job_start_s=None, job_end_s=None, train_start_s=None, train_end_s=None, phases=()
     )
     return Placed(without, None)
+
+
+def on_markers(training: TrainingLog, marked: TrainingLog, notes: Notes) -> Placed | None:
+    """Return the log on the clock of the step markers in the recording; None where they do not tell it.
+
+    Both must tell when the same steps ended, always about as far apart and no further than two clocks of one run are.
+    """
+    if (training.train_start_s, training.train_end_s) == (marked.train_start_s, marked.train_end_s):
+        return Placed(training, None)  # its times are the markers'
+    logged, known = _last_times(training.steps), _last_times(marked.steps)
+    common = sorted(logged.keys() & known.keys())
+    if len(common) < LEAST_COMMON:
+        return None
+    apart = np.array([known[step] - logged[step] for step in common])
+    step_s = (known[common[-1]] - known[common[0]]) / (common[-1] - common[0])
+    doubt = LEAST_SKEW_S + abs(step_s)  # one may count from 0, the other from 1
+    move = float(np.median(apart))
+    zone = HALF_HOUR_S * round(move / HALF_HOUR_S) if training.clock == "naive" else 0.0
+    far = abs(zone) > MAX_OFFSET_HALF_HOURS * HALF_HOUR_S or abs(move - zone) > MOST_SKEW_S
+    if far or float(np.abs(apart - move).max()) > doubt:
+        return None
+    return _moved(training, zone if abs(move - zone) < doubt else move, "by the step markers in it", notes)
+
+
+def _last_times(steps: StepSeries | None) -> dict[int, float]:
+    """Return when each step ended; of one that was trained again, when it ended last."""
+    if steps is None:
+        return {}
+    known = np.isfinite(steps.time_s)
+    return dict(zip(steps.step[known].tolist(), steps.time_s[known].tolist(), strict=True))
 
 
 def _without_skew(training: TrainingLog, by_edges: list[float], load: LoadCurve, notes: Notes) -> Placed:
@@ -133,7 +156,7 @@ def _on_work(load: LoadCurve, start: float, length: float, moves: list[float]) -
     if not moves or load.time_s.size < 2:
         return moves
     first, last = float(load.time_s[0]), float(load.time_s[-1])
-    anywhere = np.linspace(first, max(first, last - length), _places(last - first, length))
+    anywhere = np.linspace(first, max(first, last - length), places(last - first, length))
     tried = start + np.array(moves)
     energy = load.energies(np.concatenate((anywhere, tried)), length)
     enough = (1.0 - SAME_ENERGY) * float(energy.max())
@@ -184,86 +207,3 @@ def told(move_s: float) -> str:
 def _listed(moves: list[float]) -> str:
     shown = [told(move) for move in sorted(moves, key=abs)[:4]]
     return ", ".join(shown) + (" …" if len(moves) > len(shown) else "")
-
-
-def by_run_time(load: LoadCurve, job: Span, training: TrainingLog, notes: Notes) -> Span | None:
-    """Place a log without a clock where the GPUs drew most for as long as it says it ran; None where that is all."""
-    runtime = training.runtime_s
-    if not runtime or load.time_s.size < 2:
-        return None
-    places = _busiest(load, job, runtime)
-    written = training.source.modified_s
-    best, how = places[0], "where the GPUs drew most"
-    if len(places) > 1 and written is not None:
-        ended = [p for p in places if abs(p + runtime - written) <= max(EDGES_MOST_S, EDGES_SHARE * runtime)]
-        if len(ended) == 1:
-            places, best = ended, ended[0]
-            how = "where the GPUs drew most, of several such times the one at whose end the log was last written"
-    doubt = _doubt_of_place(load, job, best, runtime)
-    give_or_take = f", give or take {doubt:.0f} s" if doubt > max(2.0 * load.interval_s, DOUBT_TOLD * runtime) else ""
-    notes.warn(f"the training log has no clock: its {runtime:.0f} s are placed {how} ({iso(best)} on{give_or_take})")
-    if len(places) > 1:
-        notes.warn(
-            "the GPUs drew as much elsewhere in the recording: which of these times was this run is not known; their "
-            f"energies differ by less than {SAME_ENERGY:.0%}"
-        )
-    return Span(best, best + runtime, f"run time in the training log, placed {how}")
-
-
-def by_edges(load: LoadCurve, job: Span, left_out: float, notes: Notes) -> Span | None:
-    """Place a log that tells neither time nor duration where the GPUs worked, if that was one stretch but for pauses.
-
-    None where the stretch is all of the job but for the share `left_out`.
-    """
-    starts, ends = load.edges
-    inside = (starts >= job.start_s) & (ends <= job.end_s)
-    starts, ends = starts[inside], ends[inside]
-    if not starts.size:
-        return None
-    whole = float(ends[-1] - starts[0])
-    if float((ends - starts).sum()) < ONE_STRETCH * whole or whole >= (1 - left_out) * job.duration_s:
-        return None
-    notes.warn(
-        "the training log tells neither time nor duration: it is placed where the GPUs worked "
-        f"({iso(float(starts[0]))} to {iso(float(ends[-1]))})"
-    )
-    return Span(float(starts[0]), float(ends[-1]), "where the GPUs worked; the training log has no times")
-
-
-def _busiest(load: LoadCurve, job: Span, runtime_s: float) -> list[float]:
-    """Return where the stretches of `runtime_s` begin that took the most energy, the first one first.
-
-    The others do not meet it nor each other and took nearly as much. A coarse search, a quarter of the stretch apart at
-    most, is followed by a fine one.
-    """
-    last = job.end_s - runtime_s
-    count = _places(job.duration_s, runtime_s)
-    coarse = np.linspace(job.start_s, last, count)
-    energy = load.energies(coarse, runtime_s)
-    near = (last - job.start_s) / (count - 1)
-    enough = (1.0 - SAME_ENERGY) * float(energy.max())
-    found: list[float] = []
-    for i in np.argsort(-energy, kind="stable"):
-        if energy[i] < enough or len(found) == MOST_RIVALS:
-            break
-        if all(abs(coarse[i] - other) >= runtime_s for other in found):
-            found.append(_refined(load, float(coarse[i]), near, (job.start_s, last), runtime_s))
-    return found
-
-
-def _doubt_of_place(load: LoadCurve, job: Span, start: float, runtime_s: float) -> float:
-    """Return how far the stretch could be moved at most without taking less energy worth telling, in s."""
-    reach = min(MOST_SKEW_S, runtime_s)
-    tried = np.linspace(max(job.start_s, start - reach), min(job.end_s - runtime_s, start + reach), 2 * PLACES + 1)
-    energy = load.energies(tried, runtime_s)
-    alike = energy >= (1.0 - SAME_PLACE) * float(load.energies(np.array([start]), runtime_s)[0])
-    return float(np.abs(tried[alike] - start).max(initial=0.0))
-
-
-def _places(whole_s: float, length_s: float) -> int:
-    return int(min(MOST_PLACES, max(PLACES, 4.0 * whole_s / length_s)))
-
-
-def _refined(load: LoadCurve, start: float, near: float, limits: tuple[float, float], runtime_s: float) -> float:
-    fine: FloatArray = np.linspace(max(limits[0], start - near), min(limits[1], start + near), PLACES)
-    return float(fine[int(np.argmax(load.energies(fine, runtime_s)))])

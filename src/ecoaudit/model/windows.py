@@ -10,9 +10,10 @@ from ecoaudit.model.audit import Window, Windows
 from ecoaudit.model.load_curve import boards_kwh, load_curve
 from ecoaudit.model.nodes import Stream
 from ecoaudit.model.notes import Notes
-from ecoaudit.model.placing import by_edges, by_run_time, on_clock
+from ecoaudit.model.placing import on_clock, on_markers
 from ecoaudit.model.span import Span, span_of
 from ecoaudit.model.steps import StepSpan, step_spans
+from ecoaudit.model.without_clock import by_edges, by_run_time
 
 LEFT_OUT = 0.05
 """Idle or foreign time at the ends above this share of a recording is worth a warning."""
@@ -53,14 +54,23 @@ class RunTime:
 
 
 def run_time(
-    found: Sequence[Stream], meters: Sequence[MeterLog], training: TrainingLog | None, notes: Notes
+    found: Sequence[Stream],
+    meters: Sequence[MeterLog],
+    training: TrainingLog | None,
+    marked: TrainingLog | None,
+    notes: Notes,
 ) -> tuple[RunTime, TrainingLog | None]:
-    """Return the windows and the training log, moved to the telemetry's clock where that was needed."""
+    """Return the windows and the training log, moved to the telemetry's clock where that was needed.
+
+    `marked` is the training as step markers in the telemetry tell it.
+    """
     recorded = recorded_span(found, meters)
     moved_s = None
     if training is not None and recorded is not None and found:
         clocks = {file.clock for s in found for file in s.files} | {training.clock}
-        placed = on_clock(training, load_curve(found), recorded, clocks, notes)
+        placed = on_markers(training, marked, notes) if marked is not None else None
+        if placed is None:
+            placed = on_clock(training, load_curve(found), recorded, clocks, notes)
         training, moved_s = placed.log, placed.moved_s
     job, window = _windows(found, recorded, training, notes)
     told = {file.clock for s in found for file in s.files} or {training.clock if training is not None else "none"}
