@@ -7,7 +7,7 @@ import pytest
 
 from ecoaudit.config import Budget
 from ecoaudit.judge import judge
-from ecoaudit.report import html, markdown, view
+from ecoaudit.report import console, html, markdown, view
 from report import examples
 
 WHY_L3 = "no metered node is like this one"
@@ -46,3 +46,40 @@ def test_a_reason_stands_once(form: str) -> None:
 
 def test_reasons_without_a_warning_are_grouped_by_what_they_say() -> None:
     assert view.unknown(AUDIT) == [(("efficiency.j_per_token", "efficiency.pj_per_flop"), WHY_WORK)]
+
+
+NOTHING = examples.broken_run()
+NO_GPU = "no log names the GPU; give --gpu"
+NO_ENERGY = f"no energy is known: no power, and {NO_GPU}"
+NO_GRID = "no grid intensity: give --region, --zone or --intensity"
+LOG_ONLY = msgspec.structs.replace(
+    NOTHING,
+    quality=msgspec.structs.replace(
+        NOTHING.quality,
+        warnings=[
+            "L2 is not known: the logs hold no GPU power",
+            *(f"{level} is not known: {NO_GPU}" for level in ("L1", "L3")),
+            f"carbon is not known: {NO_GRID}",
+            f"energy per token, sample and step are not known: {NO_ENERGY}",
+        ],
+        unknown={"energy.headline": NO_ENERGY, "carbon.total": NO_ENERGY, "efficiency": NO_ENERGY},
+    ),
+)
+
+
+@pytest.mark.parametrize("form", ["console", "markdown", "html"])
+def test_no_warning_says_again_why_a_figure_above_it_is_not_known(form: str) -> None:
+    verdict = judge(LOG_ONLY)
+    if form == "console":
+        section = console.summary(LOG_ONLY, verdict).split("Verdict:")[1]
+    elif form == "markdown":
+        section = markdown.render(LOG_ONLY, verdict, max_bytes=60_000).split("Data quality:")[1]
+    else:
+        section = html.render(LOG_ONLY, verdict, images={}).split('id="quality"')[1]
+    assert "1 warning" in section and NO_GRID in section
+    assert not any(f"{level} is not known" in section for level in ("L1", "L2", "L3"))
+    assert "energy per token, sample and step" not in section
+
+
+def test_why_a_level_above_the_headline_is_not_known_stays_a_warning() -> None:
+    assert f"L3 is not known: {WHY_L3}" in console.summary(AUDIT, judge(AUDIT))

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from ecoaudit.judge.verdict import Outcome, Verdict
 from ecoaudit.markdown_text import clean
 from ecoaudit.model.audit import Audit
-from ecoaudit.report import facts, numbers, sparkline, view, words
+from ecoaudit.report import facts, numbers, sparkline, view, warned, words
 from ecoaudit.report.hosts import hide
 
 MAX_LINES = 40
@@ -39,7 +39,11 @@ def summary(
     blocks = [
         [_clip(line, width) for line in _head(audit, verdict)],
         [_clip(line, width) for line in (*_figures(audit, verdict), *_power(audit))],
-        [*_verdict(verdict), *_warnings(audit), *(_clip(line, width) for line in _findings(audit))],
+        [
+            *_verdict(verdict),
+            *_warnings(warned.warnings(audit, verdict)),
+            *(_clip(line, width) for line in _findings(audit)),
+        ],
         _paths(paths),
     ]
     text = "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
@@ -113,8 +117,7 @@ def _verdict(verdict: Verdict) -> list[str]:
     return lines
 
 
-def _warnings(audit: Audit) -> list[str]:
-    warnings = audit.quality.warnings
+def _warnings(warnings: list[str]) -> list[str]:
     if not warnings:
         return []
     said = numbers.plural(len(warnings), "warning")

@@ -9,7 +9,7 @@ import msgspec
 
 from ecoaudit.judge.verdict import Verdict
 from ecoaudit.model.audit import Audit, PhaseEnergy
-from ecoaudit.report import charts, facts, numbers, view, words
+from ecoaudit.report import charts, facts, numbers, view, warned, words
 from ecoaudit.report.hosts import hide
 from ecoaudit.resources import templates_dir
 
@@ -50,6 +50,7 @@ def render(
         efficiency=view.efficiency_rows(audit),
         factors=view.factor_rows(audit),
         findings=view.findings(audit),
+        warnings=warned.warnings(audit, verdict),
         unknown=view.unknown(audit),
         phase_ground=_common_ground(audit),
         carbon_budget=any(c.metric == "carbon_kg" and c.kind == "absolute" for c in verdict.checks),

@@ -2,7 +2,7 @@
 
 from ecoaudit.judge.verdict import BudgetCheck, Delta
 from ecoaudit.markdown_text import code, escape
-from ecoaudit.report import numbers, sparkline, view, words
+from ecoaudit.report import numbers, sparkline, view, warned, words
 from ecoaudit.report.markdown_blocks import (
     Context,
     bullets,
@@ -229,7 +229,7 @@ def energy(context: Context) -> str:
 def quality(context: Context) -> str:
     """Return warnings and what was missing in the data; the summary line counts the warnings."""
     found = context.audit.quality
-    warnings = found.warnings
+    warnings = warned.warnings(context.audit, context.verdict)
     facts = [
         f"{numbers.percent(found.coverage)} of the time covered by readings" if found.coverage is not None else "",
         f"{found.samples:,} of {found.expected_samples:,} expected samples"
