@@ -14,7 +14,7 @@ _WHY_LOWER: dict[LevelName | None, tuple[str, ...]] = {"L2": ("L3",), "L1": ("L2
 def warnings(audit: Audit, verdict: Verdict) -> list[str]:
     """Return the warnings without those that say again why a figure is not known, where its row says it.
 
-    Of the levels of energy only those stay that would have been the headline: the table of levels has the reasons of all.
+    Of the levels of energy only those stay that would have been the headline: the table of levels tells of all.
     """
     told = {row.reason for row in view.main_rows(audit, verdict) if row.quantity is None}
     headline = audit.energy.headline
