@@ -1,7 +1,6 @@
 """The command line: parses, calls, prints; nothing else. Heavy imports happen inside the commands."""
 
 import io
-import json
 import os
 import shutil
 import sys
@@ -28,6 +27,8 @@ class _Commands(click.Group):
         "calculator": "ecoaudit.calculator.cli:calculator",
         "calibrate": "ecoaudit.calibrate.cli:calibrate",
         "estimate": "ecoaudit.estimate.cli:estimate",
+        "formats": "ecoaudit.ingest.cli:formats",
+        "inspect": "ecoaudit.ingest.cli:inspect",
         "publish": "ecoaudit.publish.cli:publish",
     }
     elsewhere: ClassVar = {"record": "Record telemetry beside a training job."}
@@ -241,45 +242,6 @@ def compare(head: Path, base: Path, config_path: Path | None, as_json: bool) -> 
         lines += [d.text for d in verdict.deltas] + verdict.not_comparable + verdict.notes
         click.echo("\n  ".join(lines))
     return 1 if verdict.outcome == Outcome.FAIL else 0
-
-
-@main.command()
-@click.argument("file")
-@click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
-def inspect(file: str, as_json: bool) -> int:
-    """Say what FILE was taken for and why: format, counts, steps, tokens, time span."""
-    import dataclasses
-
-    from ecoaudit import ingest
-
-    facts = dataclasses.asdict(ingest.inspect(file))
-    if as_json:
-        click.echo(json.dumps(facts, indent=2, default=str))
-        return 0
-    width = max(len(key) for key in facts)
-    for key, value in facts.items():
-        if value not in (None, (), []):
-            text = "; ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
-            click.echo(f"{key.replace('_', ' '):<{width}}  {text}")
-    return 0
-
-
-@main.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
-def formats(as_json: bool) -> int:
-    """List the log and telemetry formats that are understood."""
-    import dataclasses
-
-    from ecoaudit import ingest
-
-    rows = [dataclasses.asdict(row) for row in ingest.formats()]
-    if as_json:
-        click.echo(json.dumps(rows, indent=2, default=str))
-        return 0
-    width = max(len(row["format"]) for row in rows)
-    for row in rows:
-        click.echo(f"{row['format']:<{width}}  {row['reads']}")
-    return 0
 
 
 @main.command()

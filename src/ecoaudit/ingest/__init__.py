@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from ecoaudit.ingest.records import FormatInfo, Inspection, RunLogs
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the command line's help must not wait for numpy
     from ecoaudit.ingest.ahead import Across
+    from ecoaudit.ingest.inspection import Inspection
+    from ecoaudit.ingest.records import FormatInfo, RunLogs
 
 __all__ = ["formats", "inspect", "read"]
 
@@ -18,7 +18,7 @@ def read(
     meter_boundary: Literal["ac", "dc"] | None = None,
     own_gpus: str | None = None,
     across: "Across | None" = None,
-) -> RunLogs:
+) -> "RunLogs":
     """Read everything that `inputs` (files, folders, globs, URLs) hold of one run.
 
     `timezone` is the IANA zone of clocks that name none; `meter_boundary` the side on which meters read where their
@@ -36,15 +36,19 @@ def read(
     return logs if own is None else own.of(logs)
 
 
-def inspect(path: str, *, timezone: str | None = None) -> Inspection:
+def inspect(path: str, *, timezone: str | None = None) -> "Inspection":
     """Say what one file is taken for, why, and what is in it; raises `EcoauditError` when it is no log."""
-    from ecoaudit.ingest import assemble, values
+    from ecoaudit.errors import EcoauditError
+    from ecoaudit.ingest import discover, inspection, values
     from ecoaudit.ingest.records import ReadOptions
 
-    return assemble.inspect(path, ReadOptions(values.zone(timezone), None))
+    found = discover.files([path])[0]
+    if not found.named:
+        raise EcoauditError("this is a folder or a pattern, not one file", where=path)
+    return inspection.inspect(found.path, ReadOptions(values.zone(timezone), None))
 
 
-def formats() -> tuple[FormatInfo, ...]:
+def formats() -> "tuple[FormatInfo, ...]":
     """Return every format that is understood, in the order in which they are tried."""
     from ecoaudit.ingest import registry
 

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from ecoaudit.errors import EcoauditError
@@ -12,7 +11,6 @@ from ecoaudit.ingest.files import LogFile
 from ecoaudit.ingest.own_gpus import OwnGpus
 from ecoaudit.ingest.prefix import Stripped
 from ecoaudit.ingest.records import (
-    Inspection,
     MeterLog,
     ReadOptions,
     Record,
@@ -75,7 +73,7 @@ def read(
             known = read_ahead.pop(found.path, None)
             if isinstance(known, EcoauditError):
                 raise known
-            out.add([_dated(r, file) for r in known or _records(match, views, options)])
+            out.add([_dated(r, file) for r in known or records(match, views, options)])
         except EcoauditError as error:
             if found.named:
                 raise
@@ -100,7 +98,7 @@ def read(
     )
 
 
-def _records(match: registry.Match, views: Sequence[LogFile], options: ReadOptions) -> list[Record]:
+def records(match: registry.Match, views: Sequence[LogFile], options: ReadOptions) -> list[Record]:
     """Return what a file's views hold; telemetry of one task of several is that of a node named by the task."""
     out: list[Record] = []
     for view in views:
@@ -121,52 +119,19 @@ def _dated(record: Record, file: LogFile) -> Record:
     return replace(record, source=replace(record.source, modified_s=Path(file.path).stat().st_mtime))
 
 
-def inspect(path: str, options: ReadOptions) -> Inspection:
-    """Read one file and sum up what is in it; see `ecoaudit.ingest.inspect`."""
-    (found,) = discover.files([path])[:1]
-    if not found.named:
-        raise EcoauditError("inspect takes one file, not a folder or a pattern", where=path)
-    file = LogFile(found.path)
-    match, views = registry.recognise(file)
-    if match is None:
-        raise _not_a_log(file)
-    module = registry.load(match.entry)
-    records = _records(match, views, options)
-    training = [r for r in records if isinstance(r, TrainingLog)]
-    telemetry = [r for r in records if isinstance(r, Telemetry)]
-    log = training[0] if training else None
-    # Records of one file share one account, so the file's counts are the largest, not the sum.
-    times = [t for r in records for t in _span(r) if getattr(r, "clock", "utc") != "none"]
-    return Inspection(
-        path=path,
-        format=module.FORMAT.format,
-        why=match.why,
-        records=max((r.quality.records for r in records), default=0),
-        bad_lines=max((r.quality.bad_lines for r in records), default=0),
-        first_step=log.first_step if log else None,
-        last_step=log.last_step if log else None,
-        tokens=log.tokens if log else None,
-        samples=log.samples if log else None,
-        start=_iso(min(times)) if times else None,
-        end=_iso(max(times)) if times else None,
-        gpus=sum(len(t.gpus) for t in telemetry) if telemetry else (log.world_size if log else None),
-        warnings=tuple(dict.fromkeys(w for r in records for w in r.quality.warnings)),
-    )
-
-
 def _unknown(file: LogFile, found: discover.Found, out: _Collected) -> None:
     if systems.is_system(file.head.text) and not file.is_url:
         out.ignored.append(Source(found.path, systems.FORMAT_NAME))
     elif found.named:
         # A run without its training log still has energy, carbon and cost: what is no log need not stop it.
-        raise _not_a_log(file, "leave it out, or see `ecoaudit formats` for what is read")
+        raise not_a_log(file, "leave it out, or see `ecoaudit formats` for what is read")
     else:
         out.ignored.append(Source(found.path, "unknown"))
         if file.head.damaged:
             out.warnings.append(f"{found.path} is left out: it looks like {registry.looks_like(file.head)}")
 
 
-def _not_a_log(file: LogFile, fix: str = "see `ecoaudit formats` for what is read") -> EcoauditError:
+def not_a_log(file: LogFile, fix: str = "see `ecoaudit formats` for what is read") -> EcoauditError:
     return EcoauditError(
         f"not a log that is understood: it looks like {registry.looks_like(file.head)}",
         where=file.path,
@@ -224,16 +189,3 @@ def _digest(file: LogFile) -> tuple[int, bytes]:
         size += len(block)
         total.update(block)
     return size, total.digest()
-
-
-def _span(record: Record) -> list[float]:
-    if isinstance(record, TrainingLog):
-        times = (record.job_start_s, record.train_start_s, record.train_end_s, record.job_end_s)
-        return [t for t in times if t is not None]
-    if isinstance(record, ReportedEnergy):
-        return [t for t in (record.start_s, record.end_s) if t is not None]
-    return [float(record.time_s[0]), float(record.time_s[-1])] if len(record.time_s) else []
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -318,25 +318,6 @@ class FormatInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Inspection:
-    """What one file was taken for and why; `None` where the format does not tell. Times are UTC in ISO 8601."""
-
-    path: str
-    format: str
-    why: str
-    records: int
-    bad_lines: int
-    first_step: int | None = None
-    last_step: int | None = None
-    tokens: float | None = None
-    samples: float | None = None
-    start: str | None = None
-    end: str | None = None
-    gpus: int | None = None
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class ReadOptions:
     """What the user says about the logs: the zone of clocks without one, and the side on which meters read."""
 
