@@ -6,6 +6,7 @@ import pytest
 from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest.records import Phase, TrainingLog
 from ecoaudit.model.audit import Audit
+from ecoaudit.model.clock import iso
 from model.runs import START, audit, constant, described, meter, mlperf_result, telemetry, training
 
 T = np.arange(0.0, 1001.0)
@@ -77,6 +78,16 @@ def test_a_log_without_a_clock_is_else_placed_where_the_boards_drew_most() -> No
     assert found.energy.training
     assert found.energy.training.value.value == pytest.approx(600.0 * 600 / 3.6e6, rel=5e-3)
     assert any("has no clock" in text for text in found.quality.warnings)
+
+
+def test_a_log_that_tells_when_training_began_ends_when_its_steps_were_done() -> None:
+    """A killed Megatron run without stamps at its iterations: the begin is printed, the end is not."""
+    log = training(200.0, None, runtime_s=300.0, tokens=6e6)
+    found = audit(telemetry=[telemetry([busy(100.0, 900.0)], T)], training=[log])
+    assert found.windows.training
+    assert found.windows.training.start == iso(START + 200.0)
+    assert found.windows.training.duration_s == pytest.approx(300.0)
+    assert any("not when it ended" in text for text in found.quality.warnings)
 
 
 def test_local_time_is_moved_by_whole_half_hours_onto_the_recording() -> None:

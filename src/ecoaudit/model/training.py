@@ -40,7 +40,8 @@ def combine(logs: Sequence[TrainingLog], notes: Notes) -> TrainingLog | None:
     rework). Otherwise the logs describe the same work, and the one that tells most is used,
     with the others filling what it does not say. Several MLPerf results are several runs: `EcoauditError`.
     """
-    placed = sorted((_possible(_without_nan(log), notes) for log in logs), key=_telling, reverse=True)
+    known = [_ended(_possible(_without_nan(log), notes), notes) for log in logs]
+    placed = sorted(known, key=_telling, reverse=True)
     if not placed:
         return None
     results = [log for log in placed if log.benchmark is not None and log.train_start_s is not None]
@@ -120,6 +121,17 @@ def _possible(log: TrainingLog, notes: Notes) -> TrainingLog:
         what = name.replace("_", " ")
         notes.warn(f"{log.source.path} gives {getattr(log, name):,.6g} {what}: taken as unknown", grave=True)
     return replace(log, **wrong) if wrong else log
+
+
+def _ended(log: TrainingLog, notes: Notes) -> TrainingLog:
+    """Return a log that tells when training began and how long its steps took, but not when it ended, with an end."""
+    if log.train_start_s is None or log.train_end_s is not None or not log.runtime_s:
+        return log
+    notes.warn(
+        f"{log.source.path} tells when training began and how long its steps took, not when it ended: taken to have "
+        "ended when that time was over, without pauses between steps"
+    )
+    return replace(log, train_end_s=log.train_start_s + log.runtime_s)
 
 
 def _completed(log: TrainingLog, attempts: Sequence[TrainingLog]) -> TrainingLog:
