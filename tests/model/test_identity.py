@@ -1,12 +1,18 @@
 """Files belong to the node whose boards they hold: UUIDs tell before host names do."""
 
 from dataclasses import replace
+from itertools import pairwise
+from random import Random
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ecoaudit.ingest.records import Telemetry
+from ecoaudit.model import identity
 from ecoaudit.model.audit import Audit
+from ecoaudit.model.notes import Notes
 from model.runs import audit, constant, telemetry
 
 WATTS = 500.0
@@ -70,3 +76,55 @@ def test_boards_without_uuids_are_told_by_their_host() -> None:
     files = [node("a", 0, 500, host=h) for h in ("n0", "n1")]
     bare = [replace(f, gpus=tuple(replace(g, uuid=None) for g in f.gpus)) for f in files]
     assert audit(telemetry=bare).hardware.nodes == 2
+
+
+def test_two_nodes_of_one_name_stay_two_where_their_files_take_turns() -> None:
+    files = [node(boards, start, start + 490, host="worker") for start in (0, 500) for boards in ("a", "b")]
+    found = audit(telemetry=files)
+    assert (found.hardware.nodes, found.hardware.gpu_count) == (2, 16)
+
+
+def bare(file: Telemetry) -> Telemetry:
+    return replace(file, host=None, gpus=tuple(replace(gpu, uuid=None) for gpu in file.gpus))
+
+
+def test_files_without_names_and_boards_go_on_with_one_node_each() -> None:
+    files = [bare(node(boards, start, start + 499, host=None)) for start in (0, 500) for boards in ("a", "b")]
+    found = audit(telemetry=files)
+    assert (found.hardware.nodes, found.hardware.gpu_count) == (2, 16)
+    assert l2_kwh(found) == pytest.approx(16 * WATTS * 999 / 3.6e6)
+    assert not said(found, "overlap")
+    assert said(found, "4 telemetry files without a host name are counted as 2 nodes")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    nodes=st.integers(1, 5),
+    days=st.integers(1, 4),
+    named=st.sampled_from(["apart", "localhost", "worker", "renamed every day", None]),
+    order=st.randoms(use_true_random=False),
+)
+def test_every_days_files_find_their_node(nodes: int, days: int, named: str | None, order: Random) -> None:
+    def name(number: int, day: int) -> str | None:
+        return {"apart": f"n{number}", "renamed every day": f"n{number}-{day}"}.get(str(named), named)
+
+    files = [
+        node(f"b{number}", 100 * day, 100 * day + 99, host=name(number, day), count=8)
+        for number in range(nodes)
+        for day in range(days)
+    ]
+    order.shuffle(files)
+    found = identity.nodes_of(files, Notes())
+    boards = [{gpu.uuid for file in each for gpu in file.gpus} for each in found]
+    assert [len(each) for each in found] == [days] * nodes and [len(each) for each in boards] == [8] * nodes
+    without = identity.nodes_of([bare(file) for file in files], Notes())
+    assert [len(each) for each in without] == [days] * nodes
+    assert all(a.time_s[-1] <= b.time_s[0] for each in without for a, b in pairwise(each))
+
+
+def test_a_file_is_compared_with_its_own_node_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(identity, "_is_named", lambda *found: asked.append(found))
+    files = [node(f"b{n}", 9 * day, 9 * day + 8, host=f"n{n}", gpus=1) for n in range(40) for day in range(5)]
+    assert len(identity.nodes_of(files, Notes())) == 40
+    assert not asked

@@ -1,6 +1,11 @@
 """Which telemetry files are of one node: the boards' UUIDs tell first, host names second."""
 
+import sys
+from bisect import bisect_right, insort
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
 
 from ecoaudit.ingest.records import Telemetry
 from ecoaudit.model.notes import Notes
@@ -14,20 +19,66 @@ WHOLE_NODE = 8
 (cgroups): several such on a host are one node."""
 
 
+@dataclass(eq=False)
 class _Node:
-    """Files of one node, in the order of time."""
+    """Files of one node, in the order in which they were placed; `hosts` are its names, the first one first."""
 
-    def __init__(self, file: Telemetry) -> None:
-        self.files = [file]
-        self.uuids = set(board_uuids(file))
+    number: int
+    files: list[Telemetry] = field(default_factory=list)
+    uuids: set[str] = field(default_factory=set)
+    hosts: dict[str, None] = field(default_factory=dict)
 
-    @property
-    def hosts(self) -> list[str]:
-        return list(dict.fromkeys(file.host for file in self.files if file.host is not None))
+    def take(self, files: Sequence[Telemetry]) -> None:
+        for file in files:
+            self.files.append(file)
+            self.uuids |= board_uuids(file)
+            if file.host is not None:
+                self.hosts[file.host] = None
 
-    def take(self, other: "_Node") -> None:
-        self.files += other.files
-        self.uuids |= other.uuids
+
+class _Nodes:
+    """The nodes found so far, each found again by its boards and its names, however many there are."""
+
+    def __init__(self) -> None:
+        self.all: dict[int, _Node] = {}
+        self._numbers = count()
+        self._of_board: dict[str, _Node] = {}
+        self._of_host: dict[str, set[_Node]] = {}
+        self._bare: dict[tuple[object, ...], list[tuple[float, int]]] = {}
+
+    def place(self, file: Telemetry) -> None:
+        """Add a file to the node that it is of, and make nodes one that it shows to be the same."""
+        uuids = board_uuids(file)
+        if file.host is None and not uuids:
+            self._place_bare(file)
+            return
+        found = {self._of_board[uuid] for uuid in uuids & self._of_board.keys()}
+        # Whether nodes with a name in common are one was judged when the second of them got it.
+        if file.host is not None and not any(file.host in node.hosts for node in found):
+            files = [file, *(known for node in found for known in node.files)]
+            found |= {node for node in self._of_host.get(file.host, ()) if _is_named(node, file.host, files)}
+        first, *others = sorted(found, key=lambda n: n.number) or [self._new()]
+        for other in others:
+            del self.all[other.number]
+            for host in other.hosts:
+                self._of_host[host].discard(other)
+            first.take(other.files)
+        first.take([file])
+        self._of_board.update(dict.fromkeys(first.uuids if others else uuids, first))
+        for host in first.hosts:
+            self._of_host.setdefault(host, set()).add(first)
+
+    def _place_bare(self, file: Telemetry) -> None:
+        """Add a file that names neither host nor boards to the node whose last such file ended just before it."""
+        free = self._bare.setdefault(board_ids(file), [])
+        at = bisect_right(free, (float(file.time_s[0]), sys.maxsize)) - 1
+        node = self.all[free.pop(at)[1]] if at >= 0 else self._new()
+        node.take([file])
+        insort(free, (float(file.time_s[-1]), node.number))
+
+    def _new(self) -> _Node:
+        number = next(self._numbers)
+        return self.all.setdefault(number, _Node(number))
 
 
 def board_uuids(file: Telemetry) -> frozenset[str]:
@@ -45,34 +96,22 @@ def nodes_of(telemetry: Sequence[Telemetry], notes: Notes) -> tuple[tuple[Teleme
 
     Files that share a board are of one node, whatever names its host had: a restarted container has another. Files
     that share a host's name are of one node unless their boards differ and the name is generic, or the boards at one
-    time are more than the node has by its recorder. Files without a name and without UUIDs are of one node if they
-    hold the same GPUs at different times.
+    time are more than the node has by its recorder. A file without a name and without UUIDs goes on with the node of
+    the same GPUs whose last such file ended just before it.
     """
-    nodes: list[_Node] = []
+    nodes = _Nodes()
     for file in sorted((f for f in telemetry if f.time_s.size), key=lambda f: float(f.time_s[0])):
-        own = _Node(file)
-        of = [node for node in nodes if _is_of(node, file, own.uuids)]
-        for node in of[1:]:
-            of[0].take(node)
-        if of:
-            of[0].take(own)
-        nodes = [node for node in nodes if node not in of[1:]] if of else [*nodes, own]
-    _tell(nodes, notes)
-    return tuple(tuple(sorted(node.files, key=lambda f: float(f.time_s[0]))) for node in nodes)
+        nodes.place(file)
+    found = tuple(nodes.all.values())
+    _tell(found, notes)
+    return tuple(tuple(sorted(node.files, key=lambda f: float(f.time_s[0]))) for node in found)
 
 
-def _is_of(node: _Node, file: Telemetry, uuids: set[str]) -> bool:
-    if node.uuids & board_uuids(file):
+def _is_named(node: _Node, host: str, files: Sequence[Telemetry]) -> bool:
+    """Return whether files under a node's name, but without any of its boards, are of that node."""
+    if not node.uuids or not any(board_uuids(file) for file in files):
         return True
-    if file.host is None:
-        last = node.files[-1]
-        after = float(last.time_s[-1]) <= float(file.time_s[0])
-        return not node.hosts and board_ids(last) == board_ids(file) and after
-    if file.host not in node.hosts:
-        return False
-    if not node.uuids or not uuids:
-        return True
-    return file.host.lower() not in GENERIC_HOSTS and not _too_many(node, file)
+    return host.lower() not in GENERIC_HOSTS and not any(_too_many(node, file) for file in files)
 
 
 def _too_many(node: _Node, file: Telemetry) -> bool:
@@ -85,16 +124,16 @@ def _too_many(node: _Node, file: Telemetry) -> bool:
 
 
 def _tell(nodes: Sequence[_Node], notes: Notes) -> None:
-    anonymous = sum(not node.hosts for node in nodes)
-    if anonymous > 1:
-        notes.warn(f"{anonymous} telemetry files without a host name are counted as {anonymous} nodes")
+    anonymous = [len(node.files) for node in nodes if not node.hosts]
+    if len(anonymous) > 1:
+        notes.warn(f"{sum(anonymous)} telemetry files without a host name are counted as {len(anonymous)} nodes")
     for number, node in enumerate(nodes):
         if len(node.hosts) > 1:
             notes.warn(
                 f"node {number} was recorded under {len(node.hosts)} host names; its boards' UUIDs say that it is one"
             )
-    names = [name for node in nodes for name in node.hosts]
-    alike = {name for name in names if names.count(name) > 1}
+    named = Counter(name for node in nodes for name in node.hosts)
+    alike = {name for name, count in named.items() if count > 1}
     if alike:
-        several = sum(bool(alike & set(node.hosts)) for node in nodes)
+        several = sum(not alike.isdisjoint(node.hosts) for node in nodes)
         notes.warn(f"{several} nodes share a host name; their boards' UUIDs tell them apart")
