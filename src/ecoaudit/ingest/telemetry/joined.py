@@ -20,20 +20,25 @@ def joined(found: Iterable[Telemetry]) -> list[Telemetry]:
     """
     out: list[Telemetry] = []
     homes: dict[str, str] = {}
+    holders: dict[object, set[int]] = {}  # of each GPU, where in `out` it is: parts of one have a GPU in common
     for each in found:
+        if each.source.format != _APART:
+            out.append(each)
+            continue
         one = _at_home(each, homes)
-        for position, other in enumerate(out):
-            if _parts_of_one(other, one):
-                out[position] = _join(other, one)
-                break
-        else:
+        candidates = sorted(set[int]().union(*(holders.get(key, ()) for key in _columns(one))))
+        position = next((at for at in candidates if _parts_of_one(out[at], one)), None)
+        if position is None:
+            position = len(out)
             out.append(one)
+        else:
+            out[position] = _join(out[position], one)
+        for key in _columns(out[position]):
+            holders.setdefault(key, set()).add(position)
     return out
 
 
 def _at_home(one: Telemetry, homes: dict[str, str]) -> Telemetry:
-    if one.source.format != _APART:
-        return one
     uuids = [gpu.uuid for gpu in one.gpus if gpu.uuid]
     home = next((homes[uuid] for uuid in uuids if uuid in homes), one.host)
     if home is not None:
@@ -42,13 +47,14 @@ def _at_home(one: Telemetry, homes: dict[str, str]) -> Telemetry:
 
 
 def _parts_of_one(a: Telemetry, b: Telemetry) -> bool:
-    if {a.source.format, b.source.format} != {_APART} or not (a.time_s.size and b.time_s.size):
+    if not (a.time_s.size and b.time_s.size):
         return False
-    one_node = a.host == b.host if a.host and b.host else True
-    shared = set(_columns(a)) & set(_columns(b))
     together = a.time_s[0] <= b.time_s[-1] and b.time_s[0] <= a.time_s[-1]
+    if not together or (a.host and b.host and a.host != b.host):
+        return False
+    shared = set(_columns(a)) & set(_columns(b))
     twice = any(_has(a, key, metric) and _has(b, key, metric) for key in shared for metric in ("power_w", "energy_j"))
-    return one_node and bool(shared) and bool(together) and not twice
+    return bool(shared) and not twice
 
 
 def _columns(one: Telemetry) -> dict[object, int]:
