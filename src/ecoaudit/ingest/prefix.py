@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from ecoaudit.ingest.files import Head, LogFile
 
@@ -51,11 +52,13 @@ class Stripped(LogFile):
 
 def stripped(file: LogFile) -> Stripped | None:
     """Return the file without the prefix of its lines, None where most lines have none."""
-    lines = [line for line in file.head.text.splitlines()[:_LINES] if line.strip()]
+    lines = [line.encode("utf-8", "replace") for line in file.head.text.splitlines()[:_LINES] if line.strip()]
+    if len(lines) < 2 and not (lines and re.search(rb"[{\[]", lines[0][:120])):
+        return None
     for _, pattern in _KINDS:
-        found = sum(pattern.match(line.encode("utf-8", "replace")) is not None for line in lines)
-        enough = len(lines) > 1 or (bool(lines) and re.search(r"[{\[]", lines[0][:120]) is not None)
-        if enough and found >= _SHARE * len(lines):
+        without = (line for line in lines if pattern.match(line) is None)
+        spare = int(len(lines) - _SHARE * len(lines))
+        if sum(1 for _ in islice(without, spare + 1)) <= spare:
             return Stripped(file.path, file.warnings, parent=file, pattern=pattern)
     return None
 

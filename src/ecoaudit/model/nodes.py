@@ -92,18 +92,21 @@ def streams(telemetry: Sequence[Telemetry], notes: Notes) -> tuple[Stream, ...]:
 def _without_overlap(files: Sequence[Telemetry], label: str, notes: Notes) -> tuple[Telemetry, ...]:
     """Cut from each file what earlier files of the node already hold for the same GPUs."""
     kept: list[Telemetry] = []
+    known_until: dict[object, float] = {}
     for file in files:
         rest = file
-        ends = [float(k.time_s[-1]) for k in kept if set(board_ids(k)) & set(board_ids(file))]
+        boards = board_ids(file)
         start, end = float(file.time_s[0]), float(file.time_s[-1])
-        if ends and start < max(ends):
-            share = min(1.0, (max(ends) - start) / (end - start)) if end > start else 1.0
+        until = max((known_until[board] for board in boards if board in known_until), default=start)
+        if start < until:
+            share = min(1.0, (until - start) / (end - start)) if end > start else 1.0
             notes.warn(
                 f"{label}: two telemetry files overlap in time; {share:.0%} of one is left out, not counted twice"
             )
-            if end <= max(ends):
+            if end <= until:
                 continue
-            rest = _after(file, max(ends))
+            rest = _after(file, until)
+        known_until.update(dict.fromkeys(boards, end))
         kept.append(rest)
     return tuple(kept)
 
