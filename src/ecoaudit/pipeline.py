@@ -119,7 +119,7 @@ def resolve_site(config: Config, tables: "Tables") -> "Site":
         place = config.region or "an unknown place"
         pue_warning = (
             f"PUE of {place} is not published or not known: {pue.value:g} ({pue.low:g} to {pue.high:g}) is assumed; "
-            "set --pue"
+            "give --pue"
         )
     return Site(
         grid=grid,

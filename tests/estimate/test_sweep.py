@@ -1,5 +1,7 @@
 """A sweep is every combination, side by side, with a word where rows cannot be compared."""
 
+from dataclasses import replace
+
 import pytest
 
 from ecoaudit.errors import EcoauditError
@@ -47,6 +49,15 @@ def test_every_combination_in_order() -> None:
         ("H200", 128),
     ]
     assert found[0][1].gpu_hours.value == pytest.approx(found[1][1].gpu_hours.value)
+
+
+def test_factors_that_no_place_changes_are_said() -> None:
+    places = {"region": ["aws:eu-north-1", "aws:us-east-1"]}
+    given = replace(BASE, intensity_g_per_kwh=50.0, price_per_gpu_hour=2.0)
+    note = "note: intensity, price as given in every row, whatever the place"
+    assert note in sweep.lines(sweep.sweep(given, places, load()))
+    assert not any("as given in every row" in line for line in sweep.lines(sweep.sweep(BASE, places, load())))
+    assert not any("as given" in line for line in sweep.lines(sweep.sweep(BASE, {"gpus": ["64", "128"]}, load())))
 
 
 def test_mixed_bases_and_boundaries_are_said() -> None:

@@ -208,7 +208,7 @@ def test_unknown_utilisation_is_assumed_wide_and_said(nodes: int, u: tuple[float
     got = found.calibration.u
     assert (got.low, got.value, got.high) == pytest.approx(u, rel=0.01)
     assert got.basis is Basis.ASSUMED
-    assert any("utilisation is not known" in text for text in found.quality.warnings)
+    assert any("utilisation is assumed" in text for text in found.quality.warnings)
 
 
 def test_mixed_and_unknown_boards_do_not_stop_the_audit() -> None:

@@ -98,7 +98,7 @@ def test_a_local_clock_on_a_day_of_steady_power_is_ambiguous_and_the_zones_are_n
     log = telemetry([constant(BUSY_W)], np.arange(0.0, 24 * HOUR, 10.0))
     found = audit(telemetry=[log], training=[training(30 * HOUR, 31 * HOUR, clock="naive", tokens=TOKENS)])
     assert offset(found) is None
-    assert warned(found, "set timezone to tell which")
+    assert warned(found, "give --timezone to tell which")
 
 
 def test_a_log_of_another_day_is_not_forced_onto_a_run_of_the_same_length() -> None:

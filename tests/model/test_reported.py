@@ -60,6 +60,12 @@ def test_another_span_is_said() -> None:
     assert "it covers 1800 s, this audit's job 3600 s" in finding(found, "reported-energy").evidence
 
 
+def test_a_small_claim_is_told_in_a_unit_of_its_size() -> None:
+    found = finding(audit(claim(3.558e-6, gpu_kwh=9.5e-7)), "reported-energy")
+    assert found.title == "CodeCarbon reported 3.558 mWh" and "GPU 0.95 mWh" in found.evidence
+    assert "e-0" not in found.title + found.evidence
+
+
 def test_a_tools_own_gpu_energy_is_not_compared_with_itself() -> None:
     recorded = telemetry([constant(600.0)], T, path="runs/emissions.csv", log_format="codecarbon")
     found = audit(claim(2.0, gpu_kwh=0.6), recorded=(recorded,))

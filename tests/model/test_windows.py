@@ -1,10 +1,12 @@
 """Job and training windows, phases, clocks, and attempts of one run."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ecoaudit.errors import EcoauditError
-from ecoaudit.ingest.records import Phase, TrainingLog
+from ecoaudit.ingest.records import NO_ZONE, Phase, ReadQuality, TrainingLog
 from ecoaudit.model.audit import Audit
 from ecoaudit.model.clock import iso
 from model.runs import START, audit, constant, described, meter, mlperf_result, telemetry, training
@@ -296,3 +298,10 @@ def test_an_end_without_readings_is_not_called_idle() -> None:
     assert not any("GPUs idle" in text for text in audit(telemetry=[lost]).quality.warnings)
     idle = telemetry([lambda t: np.where(t < 600, 500.0, 70.0)] * 8, times)
     assert any("0 s at its start and 401 s at its end" in text for text in audit(telemetry=[idle]).quality.warnings)
+
+
+def test_local_time_without_a_zone_is_told_once_by_reader_and_model() -> None:
+    read = ReadQuality(warnings=(NO_ZONE,))
+    log = replace(telemetry([constant(600.0)], np.arange(0.0, 101.0), clock="naive"), quality=read)
+    found = audit(telemetry=[log], training=[training(0.0, 100.0, clock="naive")])
+    assert [text for text in found.quality.warnings if "zone" in text] == [NO_ZONE]

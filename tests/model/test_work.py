@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecoaudit import reference
-from ecoaudit.ingest.records import StepSeries
+from ecoaudit.ingest.records import TOKENS_UNKNOWN, ReadQuality, StepSeries
 from ecoaudit.model.efficiency import number_format
 from ecoaudit.model.flops import BENCHMARKS, count_work
 from ecoaudit.model.inputs import StatedModel
@@ -49,7 +49,9 @@ def test_unknown_work_is_unknown() -> None:
     found = audit(telemetry=[NODE], training=[training(0.0, 3600.0, step_count=100)])
     assert found.training.flops is None and found.training.mfu is None
     assert found.efficiency.j_per_token is None and found.efficiency.j_per_step is not None
-    assert {"training.mfu", "efficiency.j_per_token", "efficiency.pj_per_flop"} <= set(found.quality.unknown)
+    assert {"training.mfu", "training.hfu", "efficiency.j_per_token", "efficiency.pj_per_flop"} <= set(
+        found.quality.unknown
+    )
 
 
 def test_mfu_is_model_flops_over_the_dense_peak() -> None:
@@ -172,12 +174,16 @@ def test_a_stated_model_goes_before_what_the_log_says() -> None:
 
 
 def test_a_stated_sequence_length_makes_tokens_of_the_logged_samples() -> None:
-    run = training(0.0, 3600.0, samples=1e5, params=7e9)
+    warned = ReadQuality(warnings=(f"the log does not print the sequence length: {TOKENS_UNKNOWN}", "another"))
+    run = training(0.0, 3600.0, samples=1e5, params=7e9, quality=warned)
     plain = audit(telemetry=[NODE], training=[run])
     found = audit(telemetry=[NODE], training=[run], model=StatedModel("test", sequence_length=4096))
     assert plain.efficiency.j_per_token is None and plain.training.tokens is None
     assert found.training.tokens == pytest.approx(4.096e8) and found.efficiency.j_per_token is not None
     assert found.training.flops is not None and found.training.flops.value > 6 * 7e9 * 4.096e8
+    assert set(warned.warnings) <= set(plain.quality.warnings)
+    assert set(warned.warnings) & set(found.quality.warnings) == {"another"}
+    assert plain.quality.unknown["efficiency.j_per_token"].endswith("; give --sequence-length")
 
 
 def test_of_a_mixture_of_experts_the_active_parameters_count() -> None:

@@ -263,6 +263,7 @@ def test_as_a_daemon_until_told_to_stop(machine: Machine, number: signal.Signals
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["-o", ""], "it is empty"),
         (["--interval", "0"], "'0' is not a number of seconds from 0.01 to 3600"),
         (["--interval", "fast"], "'fast' is not a number of seconds"),
         (["--pid", "x"], "'x' is not a process number"),

@@ -63,7 +63,7 @@ def plan_system(request: EstimateRequest, gpu: Gpu, tables: Tables, notes: Notes
     count = request.gpus
     if count is None:
         count = node.gpu_count if node else usual
-        notes.warn(f"the number of GPUs is not given: {count} are assumed; set --gpus")
+        notes.warn(f"the number of GPUs is not given: {count} are assumed; give --gpus")
     per_node = request.gpus_per_node or (node.gpu_count if node else None)
     if per_node is None:
         per_node = usual if board_of_eight else min(usual, count)

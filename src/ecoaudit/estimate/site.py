@@ -19,7 +19,7 @@ def resolve_site(request: EstimateRequest, gpu: Gpu, tables: Tables) -> Site:
     pue = _pue(request, tables)
     if pue.scope == "survey":
         where = f"{region.provider} publishes none" if region else "no region is given"
-        warnings.append(f"PUE is a survey's mean, {pue.value:g} ({pue.low:g} to {pue.high:g}): {where}; set --pue")
+        warnings.append(f"PUE is a survey's mean, {pue.value:g} ({pue.low:g} to {pue.high:g}): {where}; give --pue")
     price = _price(request, gpu, tables)
     if price is not None and region is not None and price.provider != region.provider and price.citation != GIVEN:
         warnings.append(f"no price of {gpu.name} at {region.provider} is known: the {price.provider} is used")

@@ -12,6 +12,7 @@ from ecoaudit.estimate.result import Estimate
 from ecoaudit.estimate.text import amount, table
 from ecoaudit.quantity import Quantity
 from ecoaudit.reference import Tables
+from ecoaudit.reference.place import GIVEN
 
 WORDS = ("gpu", "region", "zone", "model", "method", "precision", "recompute", "node", "cooling")
 WHOLE_NUMBERS = ("gpus", "sequence_length")
@@ -94,10 +95,26 @@ def lines(results: Sequence[tuple[dict[str, str], Estimate]]) -> list[str]:
     bases = {one.carbon.intensity_basis for _, one in results if one.carbon.intensity_basis}
     if len(bases) > 1:
         text.append(f"note: intensities are on different bases ({', '.join(sorted(bases))}); compare carbon within one")
+    if fixed := _given(results) if {"region", "zone"} & set(keys) else []:
+        text.append(f"note: {', '.join(fixed)} as given in every row, whatever the place")
     if len({one.energy.headline for _, one in results}) > 1:
         text.append("note: energy stands at different boundaries; `gpu` counts the boards only, a lower bound")
     warnings = dict.fromkeys(warning for _, one in results for warning in one.warnings)
     return [*text, "Ranges are 90 % intervals.", *(f"note: {warning}" for warning in warnings)]
+
+
+def _given(results: Sequence[tuple[dict[str, str], Estimate]]) -> list[str]:
+    """Return which factors of a place the user gave, once for all results."""
+    factors = {
+        "intensity": [one.carbon.intensity for _, one in results],
+        "PUE": [one.energy.pue for _, one in results],
+        "price": [one.cost.per_gpu_hour for _, one in results],
+    }
+    return [
+        name
+        for name, found in factors.items()
+        if len(set(found)) == 1 and found[0] is not None and found[0].source.endswith(GIVEN.source)
+    ]
 
 
 def _range(quantity: Quantity | None, scale: float) -> str:

@@ -49,7 +49,7 @@ def plan_work(request: EstimateRequest, tables: Tables, notes: Notes) -> Planned
     sequence = request.sequence_length or (preset.sequence_length if preset else None)
     if sequence is None:
         sequence = DEFAULT_SEQUENCE
-        notes.warn(f"the sequence length is not given: {DEFAULT_SEQUENCE} tokens are assumed; set --sequence-length")
+        notes.warn(f"the sequence length is not given: {DEFAULT_SEQUENCE} tokens are assumed; give --sequence-length")
     tokens = _tokens(request, preset, sequence, notes)
     shape, guessed = _shape(request, preset, active, sequence)
     linear = Architecture(active, 0, 0, sequence, shape.lora).flops_per_token()

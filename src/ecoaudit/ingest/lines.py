@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ecoaudit.ingest.files import LogFile
-from ecoaudit.ingest.records import BadLine, ReadQuality
+from ecoaudit.ingest.records import TOKENS_UNKNOWN, BadLine, ReadQuality
 
 _ANSI = re.compile(r"\x1b(?:\[[0-9;:?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][A-Z0-9])")
 _RANK = re.compile(r"^\s*(?:\[(?:default|rank|Rank )?(\d+)\]\s*:?|(\d+):)\s?")
@@ -64,6 +64,10 @@ class Account:
         """Add a warning once."""
         if text not in self.warnings:
             self.warnings.append(text)
+
+    def no_tokens(self, why: str) -> None:
+        """Add a warning that the log does not tell its tokens; it goes where the user states their number a sample."""
+        self.warn(f"{why}: {TOKENS_UNKNOWN}")
 
     def quality(self, file: LogFile) -> ReadQuality:
         """Return the account as a record; warnings of the container (a cut stream) come first."""

@@ -18,6 +18,10 @@ IntArray = NDArray[np.int64]
 Clock = Literal["utc", "naive", "none"]
 """How a log tells the time: with a zone, in local time without one, or not at all."""
 
+NO_ZONE = "times have no zone and are taken as UTC; give --timezone"
+"""The warning of local times without a zone, the same from readers and model, so that it stands once."""
+TOKENS_UNKNOWN = "tokens are unknown"
+"""How a reader's warning ends that a stated sequence length answers."""
 UNSAID_SIDE = "nothing says whether the meter reads AC or DC; name it with --meter-boundary"
 """The readers' warning of a meter without a known side; an audit tells instead which side it assumed."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from ecoaudit.ingest import values
 from ecoaudit.ingest.files import LogFile
 from ecoaudit.ingest.lines import Account
-from ecoaudit.ingest.records import Clock, FloatArray
+from ecoaudit.ingest.records import NO_ZONE, Clock, FloatArray
 
 _NAMES = (
     *("timestamp", "timestamp_utc", "time_utc", "timestamp_iso", "datetime", "date_time"),
@@ -122,7 +122,7 @@ def in_utc(naive_s: FloatArray, zone: tzinfo | None, account: Account) -> tuple[
     """
     if zone is not None:
         return values.localise(naive_s, zone), "utc"
-    account.warn("times have no zone and are taken as UTC; name the zone with --timezone")
+    account.warn(NO_ZONE)
     return _without_repeated_hour(naive_s, account), "naive"
 
 
@@ -139,7 +139,7 @@ def _without_repeated_hour(naive_s: FloatArray, account: Account) -> FloatArray:
     missing = [i for i in np.flatnonzero((steps >= _HOUR_S) & (steps <= _HOUR_S + slack)) if _spring(naive_s[i])]
     if missing:
         account.warn(
-            f"an hour is missing at {_local(naive_s[missing[0]])}: if daylight saving time began, name the zone with "
+            f"an hour is missing at {_local(naive_s[missing[0]])}: if daylight saving time began, give "
             "--timezone, else it counts as a gap"
         )
     return naive_s

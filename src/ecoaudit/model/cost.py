@@ -25,7 +25,7 @@ def bill(site: Site, gpu_hours: float | None, notes: Notes, lacking: str | None 
     hours = Quantity.exact(gpu_hours, "GPU-h", Basis.MEASURED, "GPUs × job duration") if gpu_hours else None
     price = site.price
     if price is None:
-        notes.null("cost.total", lacking or "no price is known for these GPUs; set price_per_gpu_hour")
+        notes.null("cost.total", lacking or "no price is known for these GPUs; give --price")
         return Bill(Cost(gpu_hours=hours), None)
     offer = f"{price.provider} {price.instance}".strip()
     notes.cite("price of a GPU-hour", f"${price.usd_per_gpu_hour:g} ({offer})", price.citation)

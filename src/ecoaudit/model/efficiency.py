@@ -16,6 +16,7 @@ from ecoaudit.reference.types import MeasuredPair
 PJ = 1e12
 MOST_MFU = 1.0
 """No run computes more than its GPUs' dense peak."""
+NO_PEAK = "the GPU's dense peak or the duration is not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,9 @@ def efficiency(
 
     def per(count: float | None, unit: str, key: str) -> Quantity | None:
         if not count:
-            notes.null(f"efficiency.{key}", f"the training log does not tell how many {key.removeprefix('j_per_')}s")
+            why = f"the training log does not tell how many {key.removeprefix('j_per_')}s"
+            length = key == "j_per_token" and training.samples is not None and training.tokens_per_sample is None
+            notes.null(f"efficiency.{key}", f"{why}; give --sequence-length" if length else why)
             return None
         return (joules / count).quantity(unit, figure.basis, f"{figure.source}, training window")
 
@@ -160,7 +163,7 @@ def mfu(training: TrainingLog, work: Work, system: System, duration_s: float | N
     """
     found = _peak(training, system)
     if work.flops is None or found is None or not duration_s:
-        why = system.lacking or "the GPU's dense peak or the duration is not known"
+        why = system.lacking or NO_PEAK
         notes.null("training.mfu", work.source if work.flops is None else why)
         return None
     peak, whose = found
@@ -176,11 +179,15 @@ def mfu(training: TrainingLog, work: Work, system: System, duration_s: float | N
     return share.quantity("1", Basis.MODELLED, f"{work.source}; {whose}")
 
 
-def hfu(training: TrainingLog, system: System, duration_s: float | None) -> Quantity | None:
+def hfu(training: TrainingLog, system: System, duration_s: float | None, notes: Notes) -> Quantity | None:
     """Return hardware FLOPs utilisation where the log counts recomputed FLOPs too; it is never below MFU."""
     found = _peak(training, system)
     flops = logged_flops(training, system.allocated)
-    if flops is None or training.flops_kind != "hardware" or found is None or not duration_s:
+    if flops is None or training.flops_kind != "hardware":
+        notes.null("training.hfu", "the training log does not count recomputed FLOPs")
+        return None
+    if found is None or not duration_s:
+        notes.null("training.hfu", system.lacking or NO_PEAK)
         return None
     peak, whose = found
     value = flops / (duration_s * peak)

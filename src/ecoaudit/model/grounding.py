@@ -159,7 +159,7 @@ def _prior(line: PowerLine, boards: BoardEnergy, system: System, seconds: FloatA
     )
     if system.cooling is None:
         notes.warn(
-            "the nodes' cooling is not known: the node line's slope is wide; set cooling (air, liquid, immersion)"
+            "the nodes' cooling is not known: the node line's slope is wide; give --cooling (air, liquid, immersion)"
         )
     notes.warn(
         f"node energy is modelled by a prior ({line.host_w[0]:.0f} W + {line.alpha[0]:.2f} × GPU power), not measured "

@@ -133,7 +133,7 @@ def describe_system(
         nodes = -(-count // per_node)
         if count > 1:
             where = f"{nodes} nodes" if nodes > 1 else "one node"
-            notes.warn(f"{count} GPUs are taken for {where} of {per_node}; no log tells: set --nodes or --node-gpus")
+            notes.warn(f"{count} GPUs are taken for {where} of {per_node}; no log tells: give --nodes or --node-gpus")
     if described is not None and described.basis == "assumed":
         notes.warn(f"the hardware is assumed from {described.source.path}: {described.notes or described.name}")
     sources = [

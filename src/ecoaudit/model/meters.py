@@ -153,7 +153,7 @@ def node_meters(
     if not by_boundary:
         return None
     if unsaid:
-        notes.warn("the node meters do not say whether they read AC or DC: AC is assumed; set --meter-boundary")
+        notes.warn("the node meters do not say whether they read AC or DC: AC is assumed; give --meter-boundary")
     if len(by_boundary) == 2:
         notes.warn("the run is metered on both sides of the power supplies: AC is used, the DC readings are left out")
     side: Literal["ac", "dc"] = "ac" if "ac" in by_boundary else "dc"
@@ -220,7 +220,7 @@ def on_clock(log: MeterLog, edges: FloatArray, notes: Notes) -> MeterLog | None:
         return log
     offset = half_hour_offset(first, last, (start, end))
     if offset:
-        notes.warn(f"{log.label}: the meter's clock is moved by {offset / 3600:+g} h onto the run; set timezone")
+        notes.warn(f"{log.label}: the meter's clock is moved by {offset / 3600:+g} h onto the run; give --timezone")
         return replace(log, time_s=log.time_s + offset)
     if not meets:
         notes.warn(

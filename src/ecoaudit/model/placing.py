@@ -52,11 +52,13 @@ def on_clock(training: TrainingLog, load: LoadCurve, recorded: Span, clocks: Set
         return _moved(training, move, "the only one at which the GPUs worked all that time", notes)
     if meets:
         several = f" ({_listed(working)} would do)" if working else ""
-        notes.warn(f"one log gives UTC, the other local time without a zone: taken as the same{several}; set timezone")
+        notes.warn(
+            f"one log gives UTC, the other local time without a zone: taken as the same{several}; give --timezone"
+        )
         return Placed(training, 0.0)
-    advice = "check that they are one run, or set timezone"
+    advice = "check that they are one run, or give --timezone"
     if len(working) > 1:
-        advice = f"moved by {_listed(working)} it would fit, set timezone to tell which"
+        advice = f"moved by {_listed(working)} it would fit, give --timezone to tell which"
     notes.warn(
         f"the training log ({iso(start)} to {iso(end)}) and the recording ({iso(recorded.start_s)} to "
         f"{iso(recorded.end_s)}) do not meet: its times are not used; {advice}"
@@ -173,7 +175,7 @@ def _moved(training: TrainingLog, move: float, why: str, notes: Notes) -> Placed
     if move == 0.0:
         return Placed(training, 0.0)
     notes.warn(
-        f"the training log's clock is moved by {told(move)} onto the recording's, {why}; set timezone to be sure"
+        f"the training log's clock is moved by {told(move)} onto the recording's, {why}; give --timezone to be sure"
     )
     steps = training.steps
 

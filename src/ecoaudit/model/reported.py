@@ -41,9 +41,9 @@ def reported_energy(
 
 def _claim(claim: ReportedEnergy, ledger: Ledger, time: RunTime, notes: Notes, *, circular: bool) -> Finding:
     parts = (("GPU", claim.gpu_kwh), ("CPU", claim.cpu_kwh), ("memory", claim.ram_kwh))
-    split = ", ".join(f"{name} {kwh:.4g}" for name, kwh in parts if kwh is not None)
-    boundary = f"its own model of the machine{f': {split} kWh' if split else ''}"
-    title = f"{claim.tool} reported {claim.energy_kwh:.4g} kWh" + (f" in {claim.runs} runs" if claim.runs > 1 else "")
+    split = ", ".join(f"{name} {_energy(kwh)}" for name, kwh in parts if kwh is not None)
+    boundary = f"its own model of the machine{f': {split}' if split else ''}"
+    title = f"{claim.tool} reported {_energy(claim.energy_kwh)}" + (f" in {claim.runs} runs" if claim.runs > 1 else "")
     said = f"{_name(claim)}, boundary: {boundary}"
     against = _against(claim, ledger, circular=circular)
     if not against and not circular:
@@ -72,19 +72,23 @@ def _against(claim: ReportedEnergy, ledger: Ledger, *, circular: bool) -> list[s
         kwh = boards.joules.value / J_PER_KWH
         if claim.gpu_kwh is not None:
             out.append(
-                f"this audit's L2 (GPU boards) is {kwh:.4g} kWh, {_ratio(claim.gpu_kwh, kwh)} the tool's GPU figure"
+                f"this audit's L2 (GPU boards) is {_energy(kwh)}, {_ratio(claim.gpu_kwh, kwh)} the tool's GPU figure"
             )
         else:
             out.append(
-                f"this audit's L2 (GPU boards) is {kwh:.4g} kWh, {_ratio(claim.energy_kwh, kwh)} the tool's total"
+                f"this audit's L2 (GPU boards) is {_energy(kwh)}, {_ratio(claim.energy_kwh, kwh)} the tool's total"
             )
     node = _node(ledger)
     if node is not None:
         kwh = node.joules.value / J_PER_KWH
         out.append(
-            f"this audit's {node.level} at the node is {kwh:.4g} kWh, {_ratio(claim.energy_kwh, kwh)} the tool's total"
+            f"this audit's {node.level} at the node is {_energy(kwh)}, {_ratio(claim.energy_kwh, kwh)} the tool's total"
         )
     return out
+
+
+def _energy(kwh: float) -> str:
+    return f"{kwh:.4g} kWh" if kwh >= 1e-3 or kwh == 0 else f"{kwh * 1e6:.4g} mWh"
 
 
 def _name(claim: ReportedEnergy) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ecoaudit.ingest.records import GpuInfo, RunLogs, TrainingLog
+from ecoaudit.ingest.records import TOKENS_UNKNOWN, GpuInfo, RunLogs, TrainingLog
 from ecoaudit.model.inputs import GIVEN, StatedHardware, StatedModel, Tables
 from ecoaudit.model.notes import Notes
 from ecoaudit.reference.types import Gpu
@@ -43,7 +43,9 @@ def _in_tokens(log: TrainingLog, length: int) -> TrainingLog:
     if log.tokens is not None or log.samples is None or log.tokens_per_sample is not None:
         return log
     steps = replace(log.steps, tokens=log.steps.samples * length) if log.steps is not None else None
-    return replace(log, tokens=log.samples * length, tokens_per_sample=float(length), steps=steps)
+    others = tuple(text for text in log.quality.warnings if not text.endswith(TOKENS_UNKNOWN))
+    quality = replace(log.quality, warnings=others)
+    return replace(log, tokens=log.samples * length, tokens_per_sample=float(length), steps=steps, quality=quality)
 
 
 def sized(stated: StatedModel | None, training: TrainingLog | None) -> StatedModel | None:

@@ -47,7 +47,7 @@ def training_figures(
         params=log.params,
         flops=work.flops.quantity("FLOP", Basis.MODELLED, work.source) if work.flops else None,
         mfu=mfu(log, work, system, seconds, notes),
-        hfu=hfu(log, system, seconds),
+        hfu=hfu(log, system, seconds, notes),
         tokens_per_s=rate(work.tokens, "tokens/s"),
         samples_per_s=rate(log.samples, "samples/s"),
         precision=log.precision,

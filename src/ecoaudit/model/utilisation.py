@@ -71,7 +71,9 @@ def by_utilisation(
             f"no {gpu.name} node was metered: the line of {line.gpu} is used, scaled by TDP, with a wide interval"
         )
     elif not known:
-        notes.warn(f"this system was never metered: {line.id}, pooled over {len(line.fitted_on)} systems, is used")
+        notes.warn(
+            f"this node was never metered: the line of {len(line.fitted_on)} metered systems is used ({line.id})"
+        )
     # The line's error on systems it has not seen holds the coefficients' own errors and that of a known u.
     width = line.transfer_error if same_gpu else max(OTHER_GPU, line.transfer_error)
     transfer = relative("transfer of the node line to this system", width)
@@ -174,7 +176,9 @@ def utilisation(
             f"throughput is {u:.2f} times a saturated {pair.gpu} node's: other software, so u is not taken from it"
         )
     value, low, high = UNKNOWN_U_ONE_NODE if nodes == 1 else UNKNOWN_U_SEVERAL
-    notes.warn(f"utilisation is not known: {value} ({low} to {high}) of a saturated node is assumed; record GPU power")
+    notes.warn(
+        f"without recorded GPU power the nodes' utilisation is assumed: {value} ({low} to {high}) of a saturated node"
+    )
     return factor("unknown utilisation", value, low, high, at_least=0.0, at_most=1.1), False
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecoaudit.ingest.records import MeterLog, Phase, TrainingLog
+from ecoaudit.ingest.records import NO_ZONE, MeterLog, Phase, TrainingLog
 from ecoaudit.model.audit import Window, Windows
 from ecoaudit.model.load_curve import boards_kwh, load_curve
 from ecoaudit.model.nodes import Stream
@@ -75,7 +75,7 @@ def run_time(
     job, window = _windows(found, recorded, training, notes)
     told = {file.clock for s in found for file in s.files} or {training.clock if training is not None else "none"}
     if job is not None and told == {"naive"}:
-        notes.warn("the logs give local time without a zone: it is taken for UTC; set timezone")
+        notes.warn(NO_ZONE)
     if job is None:
         runtime = training.runtime_s if training else None
         return RunTime(None, None, runtime, runtime), training

@@ -125,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
         "-o",
         "--output",
         metavar="FILE",
+        type=_output,
         default="telemetry.jsonl",
         help="file to append to, or DIR/ for one file a day",
     )
@@ -139,6 +140,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--quiet", action="store_true", help="no line at the end")
     add("--channel", type=int, help=argparse.SUPPRESS)
     return parser
+
+
+def _output(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty: give a file or DIR/")
+    return text
 
 
 def _interval(text: str) -> float:

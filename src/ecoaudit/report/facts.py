@@ -3,6 +3,7 @@
 import shlex
 
 from ecoaudit.model.audit import Audit, Window
+from ecoaudit.model.hardware import UNNAMED
 from ecoaudit.model.inputs import GIVEN
 from ecoaudit.report import numbers, view, words
 
@@ -16,7 +17,7 @@ def run_line(audit: Audit) -> str:
     parts = []
     if hardware.gpu_count:
         names = (f"{g.model}{f' ({numbers.percent(g.share)} of each)' if g.share else ''}" for g in hardware.gpus)
-        models = ", ".join(dict.fromkeys(names)) or "GPUs of unknown model"
+        models = ", ".join(dict.fromkeys(names)) or UNNAMED
         nodes = f" on {numbers.plural(hardware.nodes, 'node')}" if hardware.nodes else ""
         parts.append(f"{hardware.gpu_count:,} × {models}{nodes}")
     if audit.run.duration_s:

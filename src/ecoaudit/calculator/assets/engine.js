@@ -95,7 +95,7 @@ function planSite(request, gpu, notes) {
   if (pue.scope === "survey") {
     const where = region ? `${region.provider} publishes none` : "no region is given";
     const range = `${general(pue.value)} (${general(pue.low)} to ${general(pue.high)})`;
-    notes.warn(`PUE is a survey's mean, ${range}: ${where}; set --pue`);
+    notes.warn(`PUE is a survey's mean, ${range}: ${where}; give --pue`);
   }
   const price = priceOf(request, gpu, region);
   if (price && region && price.provider !== region.provider && price.citation !== GIVEN) {
@@ -159,7 +159,7 @@ function planWork(request, notes) {
   let sequence = request.sequence_length ?? preset?.sequence_length;
   if (sequence === undefined) {
     sequence = constant("default_sequence");
-    notes.warn(`the sequence length is not given: ${sequence} tokens are assumed; set --sequence-length`);
+    notes.warn(`the sequence length is not given: ${sequence} tokens are assumed; give --sequence-length`);
   }
   const tokens = tokensOf(request, preset, sequence, notes);
   const [shape, guessed] = shapeOf(request, preset, active, sequence);
@@ -201,7 +201,7 @@ function planSystem(request, gpu, notes) {
   let count = request.gpus;
   if (count === undefined) {
     count = node ? node.gpu_count : usual;
-    notes.warn(`the number of GPUs is not given: ${count} are assumed; set --gpus`);
+    notes.warn(`the number of GPUs is not given: ${count} are assumed; give --gpus`);
   }
   let perNode = request.gpus_per_node ?? node?.gpu_count;
   if (perNode === undefined) {
@@ -313,14 +313,14 @@ function nodeLine(system, notes) {
   }
   const range = constant(nodes === 1 ? "u_one_node" : "u_several");
   const [value, low, high] = range.map((x) => (Number.isInteger(x) ? x.toFixed(1) : String(x)));
-  notes.warn(`utilisation is not known: ${value} (${low} to ${high}) of a saturated node is assumed; record GPU power`);
+  notes.warn(`without recorded GPU power the nodes' utilisation is assumed: ${value} (${low} to ${high}) of a saturated node`);
   const u = factor("unknown utilisation", range, 0, 1.1);
   const same = line.gpu === gpu.name;
   const static_w = line.static_w * (same ? 1 : gpu.tdp_w / line.tdp_w);
   if (!same) {
     notes.warn(`no ${gpu.name} node was metered: the line of ${line.gpu} is used, scaled by TDP, with a wide interval`);
   } else if (!metered) {
-    notes.warn(`this system was never metered: ${line.id}, pooled over ${line.systems} systems, is used`);
+    notes.warn(`this node was never metered: the line of ${line.systems} metered systems is used (${line.id})`);
   }
   const width = same ? line.transfer_error : Math.max(constant("other_gpu"), line.transfer_error);
   const transfer = relative("transfer of the node line to this system", width);
@@ -486,7 +486,7 @@ const HOURS_SOURCE = "model FLOPs / (MFU x dense peak x goodput)";
 function planCost(price, gpuHours, notes) {
   const gpu_hours = gpuHours.quantity("GPU-h", "modelled", HOURS_SOURCE);
   if (!price) {
-    notes.missing("cost.total", "no price is known for these GPUs; set price_per_gpu_hour");
+    notes.missing("cost.total", "no price is known for these GPUs; give --price");
     return { cost: { total: null, per_gpu_hour: null, gpu_hours, currency: "USD" }, total: null };
   }
   const offer = `${price.provider} ${price.instance}`.trim();

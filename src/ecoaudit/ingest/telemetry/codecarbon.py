@@ -11,6 +11,7 @@ from ecoaudit.ingest import tables, values
 from ecoaudit.ingest.files import Head, LogFile
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import (
+    NO_ZONE,
     FloatArray,
     FormatInfo,
     GpuInfo,
@@ -94,7 +95,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:
     if len(kept) > 1:
         account.warn(f"{len(kept)} runs in one file are added up; keep one file a run to audit them apart")
     if options.zone is None:
-        account.warn("times have no zone and are taken as UTC; name the zone with --timezone")
+        account.warn(NO_ZONE)
     account.warn("CodeCarbon's CPU and memory energy is modelled by the tool; it is shown, not used")
     out: list[Record] = [_reported(file, account, kept)]
     if any(not math.isnan(r.gpu) and r.gpus for r in kept):

@@ -155,7 +155,7 @@ def _log(file: LogFile, account: Account, state: _State) -> TrainingLog:
     if length:
         steps.tokens = [samples * length for samples in steps.samples]
     if all(math.isnan(t) for t in steps.tokens):
-        account.warn("the parameters do not tell batch and sequence length: tokens are unknown")
+        account.no_tokens("the parameters do not tell batch and sequence length")
     nodes, devices = state.number("num_nodes"), state.number("devices", "gpus_per_node")
     return steps.log(
         file,

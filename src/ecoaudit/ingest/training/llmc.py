@@ -72,7 +72,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
     if batch:
         steps.tokens = [s * batch for s in steps.step]
     else:
-        account.warn("the parameter table is missing: tokens are unknown")
+        account.no_tokens("the parameter table is missing")
     told_clock = console.set_clock(steps, options, naive=clock.naive)
     total = steps.total(steps.tokens) if len(steps) else None
     return [

@@ -103,7 +103,7 @@ def _log(
     if batch:
         steps.samples = [float((s + 1) * batch) for s in steps.step]
     if all(math.isnan(t) for t in steps.tokens):
-        account.warn("neither total_weights nor batch size and sequence length are printed: tokens are unknown")
+        account.no_tokens("neither total_weights nor batch size and sequence length are printed")
     devices = values.whole(values.fact(state.facts.get("devices"))) or _devices(steps, state.weights, state.rates)
     rate = over_time(state.rates, steps.duration_s)
     quantised = state.config.get("quantization", "")

@@ -265,8 +265,8 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
     if moments and clock == "none":
         clock = "naive" if options.zone is None else "utc"
     if np.isnan(np.array(steps.tokens)).all():
-        what = "batch size and sequence length" if batch is None else "sequence length"
-        account.warn(f"the log does not print the {what}: tokens are unknown")
+        what = "batch size and sequence length" if batch is None else "sequence length (give --sequence-length)"
+        account.no_tokens(f"the log does not print the {what}")
     return steps.log(
         file,
         FORMAT.format,

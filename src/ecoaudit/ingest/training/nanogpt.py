@@ -123,7 +123,7 @@ def read(file: LogFile, options: ReadOptions) -> list[TrainingLog]:
     if tokens:
         steps.tokens = [(s + 1) * tokens for s in steps.step]
     else:
-        account.warn("tokens a step are not printed: tokens are unknown")
+        account.no_tokens("tokens a step are not printed")
     if console.mean(mfu) and not console.mean(rates):
         account.warn("nanoGPT's MFU is of an A100 (312 TFLOP/s) whatever the GPU; it is not used")
     if "precision" in told:

@@ -154,7 +154,7 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
     if length:
         steps.tokens = [s * length for s in steps.samples]
     else:
-        account.warn("the sequence length is not printed: tokens are unknown")
+        account.no_tokens("the log does not print the sequence length (give --sequence-length)")
     steps.repeated_lines = 0  # bars are drawn again and again
     told = console.set_clock(steps, options, naive=clock.prefix.naive)
     known: dict[str, Any] = clock.window(options)

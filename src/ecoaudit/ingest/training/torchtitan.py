@@ -174,7 +174,7 @@ def _log(
         if rate and world:
             steps.duration_s = [per_step / (r * world) if r > 0 else math.nan for r in rates]
     else:
-        account.warn("batch size and sequence length are not printed: tokens are unknown")
+        account.no_tokens("batch size and sequence length are not printed")
     if rate and not world:
         account.warn("the number of devices is not printed: tokens/s is known a device only")
     model = model_facts(facts)
