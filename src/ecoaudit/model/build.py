@@ -10,7 +10,7 @@ from ecoaudit.model import audit as a
 from ecoaudit.model.apart import check_one_log, check_one_run
 from ecoaudit.model.boards import BoardEnergy, board_energy, filling_w, static_energy
 from ecoaudit.model.carbon import NO_ENERGY, NO_GRID, Intensity, carbon, embodied, functional_unit, intensity
-from ecoaudit.model.clock import iso
+from ecoaudit.model.clock import is_date, iso
 from ecoaudit.model.cost import Bill, bill
 from ecoaudit.model.drivers import drivers
 from ecoaudit.model.efficiency import Reference, efficiency, find_reference
@@ -45,6 +45,7 @@ from ecoaudit.model.throughput import find_throughput
 from ecoaudit.model.timeline import Cuts, cut, timeline
 from ecoaudit.model.training import combine, filled, restated
 from ecoaudit.model.training_figures import training_figures
+from ecoaudit.model.undated import dated
 from ecoaudit.model.utilisation import by_utilisation, same_system, seen
 from ecoaudit.model.windows import RunTime, recorded_span, run_time
 from ecoaudit.quantity import Boundary
@@ -189,9 +190,10 @@ def _read(
     logs: RunLogs, options: ModelOptions, tables: Tables, reducer: Reducer, notes: Notes, at: FloatArray | None
 ) -> _Read:
     telemetry, impossible = plausible(logs.telemetry, tables, notes)
-    found = streams(telemetry, notes)
+    training = combine(logs.training, notes)
+    found = streams(dated(telemetry, training, notes), notes)
     note_incidents(found, notes)
-    training, marked = combine(logs.training, notes), marked_training(found)
+    marked = marked_training(found)
     if marked is not None:
         training = filled(training, marked) if training is not None else marked
     if training is not None:
@@ -297,8 +299,8 @@ def _run(identity: Identity, read: _Read) -> a.Run:
         id=identity.run_id or recorded,
         commit=identity.commit,
         branch=identity.branch,
-        started_at=iso(job.start_s) if job else None,
-        ended_at=iso(job.end_s) if job else None,
+        started_at=iso(job.start_s) if job and is_date(job.start_s) else None,
+        ended_at=iso(job.end_s) if job and is_date(job.start_s) else None,
         duration_s=read.time.duration_s,
     )
 

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 HALF_HOUR_S = 1800.0
 MAX_OFFSET_HALF_HOURS = 28
 """Zones lie between UTC-12 and UTC+14."""
+FIRST_DATE_S = 3.15e8
+"""1980; no host is up for ten years."""
 ALIGN_TOLERANCE_S = 60.0
 """A log may start or end this much inside the window it belongs to."""
 
@@ -12,6 +14,16 @@ ALIGN_TOLERANCE_S = 60.0
 def iso(time_s: float) -> str:
     """Return the time as ISO 8601 in UTC with milliseconds."""
     return datetime.fromtimestamp(round(time_s, 3), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def is_date(time_s: float) -> bool:
+    """Return whether a time can be a date: clocks that began with a recording or a boot are below, runs above."""
+    return time_s >= FIRST_DATE_S
+
+
+def moment(time_s: float) -> str:
+    """Return the time as a sentence names it: the date, or the second of a clock that tells none."""
+    return iso(time_s) if is_date(time_s) else f"second {time_s:,.0f} of the recording"
 
 
 def fitting_offsets(start_s: float, end_s: float, window: tuple[float, float]) -> list[float]:

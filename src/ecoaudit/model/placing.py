@@ -9,7 +9,7 @@ from ecoaudit.ingest.records import Clock, Phase, StepSeries, TrainingLog
 from ecoaudit.model.clock import HALF_HOUR_S, MAX_OFFSET_HALF_HOURS, fitting_offsets, iso
 from ecoaudit.model.load_curve import PLACES, SAME_ENERGY, LoadCurve, places
 from ecoaudit.model.notes import Notes
-from ecoaudit.model.span import Span
+from ecoaudit.model.span import Span, training_span
 
 MOST_SKEW_S = 900.0
 """Clocks that both know their zone are not further apart, nor is a local one from its zone's whole half-hours."""
@@ -35,9 +35,10 @@ def on_clock(training: TrainingLog, load: LoadCurve, recorded: Span, clocks: Set
     `clocks` are those of the recording's files and of the log. The steps must fall on time in which the GPUs worked.
     Where several moves would do that, none is made and a warning says so.
     """
-    start, end = training.train_start_s, training.train_end_s
-    if start is None or end is None or end <= start:
+    ran = training_span(training)
+    if ran is None:
         return Placed(training, None)
+    start, end = ran.start_s, ran.end_s
     meets = start < recorded.end_s and end > recorded.start_s
     mixed, local = clocks == {"utc", "naive"}, "naive" in clocks
     by_edges = _moves_by_edges(load, start, end, local=local and (mixed or not meets))
@@ -117,9 +118,10 @@ def _without_skew(training: TrainingLog, by_edges: list[float], load: LoadCurve,
 
 def _doubt(training: TrainingLog, load: LoadCurve, notes: Notes) -> None:
     """Warn where the GPUs took clearly more energy a little before or after the time that the log tells."""
-    start, end = training.train_start_s, training.train_end_s
-    if start is None or end is None:
+    ran = training_span(training)
+    if ran is None:
         return
+    start, end = ran.start_s, ran.end_s
     moves = np.linspace(-MOST_SKEW_S, MOST_SKEW_S, 2 * PLACES + 1)
     energy = load.energies(start + moves, end - start)
     enough = np.flatnonzero(energy >= (1.0 - 0.5 * SAME_ENERGY) * energy.max())

@@ -12,6 +12,7 @@ from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest.records import StepSeries, TrainingLog
 from ecoaudit.model.inputs import StatedModel
 from ecoaudit.model.notes import Notes
+from ecoaudit.model.span import training_span
 from ecoaudit.model.steps import steps_a_line
 
 _TIMES = ("job_start_s", "job_end_s", "train_start_s", "train_end_s")
@@ -40,8 +41,7 @@ def combine(logs: Sequence[TrainingLog], notes: Notes) -> TrainingLog | None:
     rework). Otherwise the logs describe the same work, and the one that tells most is used,
     with the others filling what it does not say. Several MLPerf results are several runs: `EcoauditError`.
     """
-    known = [_ended(_possible(_without_nan(log), notes), notes) for log in logs]
-    placed = sorted(known, key=_telling, reverse=True)
+    placed = sorted((_possible(_without_nan(log), notes) for log in logs), key=_telling, reverse=True)
     if not placed:
         return None
     results = [log for log in placed if log.benchmark is not None and log.train_start_s is not None]
@@ -123,17 +123,6 @@ def _possible(log: TrainingLog, notes: Notes) -> TrainingLog:
     return replace(log, **wrong) if wrong else log
 
 
-def _ended(log: TrainingLog, notes: Notes) -> TrainingLog:
-    """Return a log that tells when training began and how long its steps took, but not when it ended, with an end."""
-    if log.train_start_s is None or log.train_end_s is not None or not log.runtime_s:
-        return log
-    notes.warn(
-        f"{log.source.path} tells when training began and how long its steps took, not when it ended: taken to have "
-        "ended when that time was over, without pauses between steps"
-    )
-    return replace(log, train_end_s=log.train_start_s + log.runtime_s)
-
-
 def _completed(log: TrainingLog, attempts: Sequence[TrainingLog]) -> TrainingLog:
     """Return an attempt with what only another one's beginning prints of the model, and its tokens counted by it."""
     told = {
@@ -159,10 +148,8 @@ def _telling(log: TrainingLog) -> tuple[bool, int, int]:
 
 
 def _apart(attempts: Sequence[TrainingLog]) -> bool:
-    spans = [(log.train_start_s, log.train_end_s) for log in attempts]
-    if any(start is None or end is None for start, end in spans):
-        return False
-    return all((a[1] or 0) <= (b[0] or 0) for a, b in pairwise(spans))
+    spans = [training_span(log) for log in attempts]
+    return all(a is not None and b is not None and a.end_s <= b.start_s for a, b in pairwise(spans))
 
 
 def _resumed(attempts: Sequence[TrainingLog]) -> bool:
@@ -198,11 +185,13 @@ def _added(attempts: Sequence[TrainingLog]) -> TrainingLog:
         for name in ("samples", "flops")
     }
     steps = [log.step_count for log in attempts]
+    ran = training_span(last)
     return replace(
         last,
         steps=_one_series(attempts),
         job_start_s=first.job_start_s,
         train_start_s=first.train_start_s,
+        train_end_s=ran.end_s if ran is not None else None,
         first_step=first.first_step,
         step_count=None if any(s is None for s in steps) else sum(s or 0 for s in steps) - repeated,
         tokens=added("tokens", repeated_tokens) if tokens_known else None,

@@ -11,12 +11,10 @@ from ecoaudit.model.load_curve import boards_kwh, load_curve
 from ecoaudit.model.nodes import Stream
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.placing import on_clock, on_markers
-from ecoaudit.model.span import Span, span_of
+from ecoaudit.model.span import Span, span_of, training_span
 from ecoaudit.model.steps import StepSpan, step_spans
-from ecoaudit.model.without_clock import by_edges, by_run_time
+from ecoaudit.model.without_clock import LEFT_OUT, by_edges, by_run_time
 
-LEFT_OUT = 0.05
-"""Idle or foreign time at the ends above this share of a recording is worth a warning."""
 ACTIVE_SHARE = 0.25
 """Boards together below this share of their own highest power are idle."""
 UNREAD_S = 60.0
@@ -93,12 +91,13 @@ def _windows(
         span = span_of(training.train_start_s, training.train_end_s, "run_start to run_stop")
         if span is not None:
             return span, span  # an MLPerf run has only this window
-    logged = span_of(training.train_start_s, training.train_end_s, "first to last logged step") if training else None
+    logged = training_span(training) if training else None
     process = span_of(training.job_start_s, training.job_end_s, "training log") if training else None
     if recorded is None or (not found and (process or logged)):
         # A meter on the wall knows nothing of the job; the training log's own times do.
         return process or logged, logged
-    job = _job(found, recorded, process or logged, notes)
+    whole = training is not None and training.train_end_s is not None  # else it may have gone on
+    job = _job(found, recorded, process or (logged if whole else None), notes)
     if logged is None and training is not None:
         logged = _placed(found, job, training, notes)
     if logged is not None:
@@ -149,7 +148,7 @@ def _placed(found: Sequence[Stream], job: Span, training: TrainingLog, notes: No
     if not found:
         return None
     if not training.runtime_s:
-        return by_edges(load_curve(found), job, LEFT_OUT, notes)
+        return by_edges(load_curve(found), job, notes)
     if training.runtime_s >= (1 - LEFT_OUT) * job.duration_s:
         return None
     return by_run_time(load_curve(found), job, training, notes)

@@ -3,12 +3,14 @@
 import numpy as np
 
 from ecoaudit.ingest.records import FloatArray, TrainingLog
-from ecoaudit.model.clock import iso
+from ecoaudit.model.clock import moment
 from ecoaudit.model.load_curve import PLACES, SAME_ENERGY, LoadCurve, places
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.placing import EDGES_MOST_S, EDGES_SHARE, MOST_SKEW_S
 from ecoaudit.model.span import Span
 
+LEFT_OUT = 0.05
+"""Time at a recording's ends that is not the run's: above this share of it worth a warning, below no place to find."""
 MOST_RIVALS = 20
 """Places kept at the most that are as good as the best."""
 SAME_PLACE, DOUBT_TOLD = 0.01, 0.03
@@ -22,8 +24,20 @@ def by_run_time(load: LoadCurve, job: Span, training: TrainingLog, notes: Notes)
     runtime = training.runtime_s
     if not runtime or load.time_s.size < 2:
         return None
+    return _placed(load, job, runtime, "the training log has no clock: its", notes, training.source.modified_s)
+
+
+def start_in_recording(load: LoadCurve, recorded: Span, ran: Span, notes: Notes) -> float:
+    """Return when on a recording's own clock the training began that ran from `ran.start_s` on by the log's."""
+    if ran.duration_s >= (1.0 - LEFT_OUT) * recorded.duration_s:
+        return recorded.start_s
+    subject = "the recording has no clock: the training log's"
+    return _placed(load, recorded, ran.duration_s, subject, notes, None).start_s
+
+
+def _placed(load: LoadCurve, job: Span, runtime: float, subject: str, notes: Notes, written: float | None) -> Span:
+    """Return where the GPUs drew most for `runtime` s; of several such times that at whose end the log was written."""
     found = _busiest(load, job, runtime)
-    written = training.source.modified_s
     best, how = found[0], "where the GPUs drew most"
     if len(found) > 1 and written is not None:
         ended = [p for p in found if abs(p + runtime - written) <= max(EDGES_MOST_S, EDGES_SHARE * runtime)]
@@ -32,7 +46,7 @@ def by_run_time(load: LoadCurve, job: Span, training: TrainingLog, notes: Notes)
             how = "where the GPUs drew most, of several such times the one at whose end the log was last written"
     doubt = _doubt_of_place(load, job, best, runtime)
     give_or_take = f", give or take {doubt:.0f} s" if doubt > max(2.0 * load.interval_s, DOUBT_TOLD * runtime) else ""
-    notes.warn(f"the training log has no clock: its {runtime:.0f} s are placed {how} ({iso(best)} on{give_or_take})")
+    notes.warn(f"{subject} {runtime:.0f} s are placed {how} ({moment(best)} on{give_or_take})")
     if len(found) > 1:
         notes.warn(
             "the GPUs drew as much elsewhere in the recording: which of these times was this run is not known; their "
@@ -41,10 +55,10 @@ def by_run_time(load: LoadCurve, job: Span, training: TrainingLog, notes: Notes)
     return Span(best, best + runtime, f"run time in the training log, placed {how}")
 
 
-def by_edges(load: LoadCurve, job: Span, left_out: float, notes: Notes) -> Span | None:
+def by_edges(load: LoadCurve, job: Span, notes: Notes) -> Span | None:
     """Place a log that tells neither time nor duration where the GPUs worked, if that was one stretch but for pauses.
 
-    None where the stretch is all of the job but for the share `left_out`.
+    None where the stretch is nearly all of the job.
     """
     starts, ends = load.edges
     inside = (starts >= job.start_s) & (ends <= job.end_s)
@@ -52,11 +66,11 @@ def by_edges(load: LoadCurve, job: Span, left_out: float, notes: Notes) -> Span 
     if not starts.size:
         return None
     whole = float(ends[-1] - starts[0])
-    if float((ends - starts).sum()) < ONE_STRETCH * whole or whole >= (1 - left_out) * job.duration_s:
+    if float((ends - starts).sum()) < ONE_STRETCH * whole or whole >= (1 - LEFT_OUT) * job.duration_s:
         return None
     notes.warn(
         "the training log tells neither time nor duration: it is placed where the GPUs worked "
-        f"({iso(float(starts[0]))} to {iso(float(ends[-1]))})"
+        f"({moment(float(starts[0]))} to {moment(float(ends[-1]))})"
     )
     return Span(float(starts[0]), float(ends[-1]), "where the GPUs worked; the training log has no times")
 
