@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from ecoaudit.errors import EcoauditError
@@ -27,6 +27,11 @@ HEADER = json.dumps(
         "gpus": [{"index": 0, "uuid": "GPU-0"}, {"index": 1, "uuid": "GPU-1"}],
     }
 )
+NODE_METER_BESIDE_A_LOST_CLOCK = [
+    f'{{"type":"sample","t":{T0:.0f},"m":14.0,"power_w":[1.5,2.5],"node_w":1900.5}}',
+    f'{{"type":"sample","t":{T0 + 2:.0f},"power_w":[1.5,2.5]}}',
+    f'{{"type":"sample","t":{T0 + 3:.0f},"m":17.0,"power_w":[1.5,2.5]}}',
+]
 
 number = st.one_of(
     st.integers(-(10**16), 10**16),
@@ -118,6 +123,7 @@ def assert_read_alike(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Telem
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 @given(data=document())
+@example(data="\n".join([HEADER, *NODE_METER_BESIDE_A_LOST_CLOCK, ""]).encode())
 def test_columns_and_lines_give_the_same_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     monkeypatch.setattr(ecoaudit_lines, "_MOSTLY", 1.0)
     path = tmp_path / "a.jsonl"

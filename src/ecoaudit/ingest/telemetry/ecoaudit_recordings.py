@@ -44,13 +44,16 @@ class Rows:
 
 @dataclass
 class Recording:
-    """What follows one header, as far as it was read: how many samples, and the latest values."""
+    """What follows one header, as far as it was read: how many samples, and the latest values.
+
+    `last_node_s` is when the node's power was read, by the wall clock and the monotonic one.
+    """
 
     header: Header
     rows: int = 0
     last: dict[str, FloatArray] = field(default_factory=dict)
     last_node_w: float = math.nan
-    last_node_s: float = math.nan
+    last_node_s: tuple[float, float] = (math.nan, math.nan)
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -79,13 +82,16 @@ class Recording:
         stated = np.zeros(count, dtype=bool) if samples.has_node_w is None else samples.has_node_w
         if math.isnan(self.last_node_w) and not stated.any():
             return None
-        clock = samples.mono if np.isfinite(samples.mono).all() else samples.wall
         latest = np.maximum.accumulate(np.where(stated, np.arange(count), -1))
         read = np.full(count, np.nan) if samples.node_w is None else samples.node_w
         watts = np.where(latest < 0, self.last_node_w, read[latest])
-        since = np.where(latest < 0, self.last_node_s, clock[latest])
-        self.last_node_w, self.last_node_s = float(watts[-1]), float(since[-1])
-        out: FloatArray = np.where(clock - since <= self._restated_s, watts, np.nan)
+        wall, mono = (
+            np.where(latest < 0, last, clock[latest])
+            for last, clock in zip(self.last_node_s, (samples.wall, samples.mono), strict=True)
+        )
+        self.last_node_w, self.last_node_s = float(watts[-1]), (float(wall[-1]), float(mono[-1]))
+        age = samples.mono - mono  # NaN where a sample has no monotonic clock
+        out: FloatArray = np.where(np.where(np.isnan(age), samples.wall - wall, age) <= self._restated_s, watts, np.nan)
         return out
 
     @property
