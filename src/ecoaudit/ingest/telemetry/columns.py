@@ -126,6 +126,15 @@ def columns(block: bytes, shapes: Shapes) -> tuple[list[tuple[IntArray, Columns]
 def _kinds(block: bytes, skeleton: _Bytes, first: IntArray, last: IntArray, ends: IntArray, shapes: Shapes) -> IntArray:
     """Return the number of each line's shape, -1 where it has none; shape (lines,)."""
     lengths = last + 1 - first
+
+    def learnt(row: int) -> int:
+        a, b = int(first[row]), int(last[row]) + 1
+        number = shapes.number_of(skeleton[a:b].tobytes(), block[ends[row - 1] if row else 0 : ends[row]])
+        return -1 if number is None else number
+
+    new = np.flatnonzero(shapes.by_length.take(lengths, mode="clip") < 0)
+    for row in new[np.unique(lengths[new], return_index=True)[1]].tolist():  # one of each length tells of the others
+        learnt(row)
     kind = shapes.by_length.take(lengths, mode="clip")
     doubtful = kind < 0
     known = [shape.skeleton for shape in shapes.shapes]
@@ -140,9 +149,7 @@ def _kinds(block: bytes, skeleton: _Bytes, first: IntArray, last: IntArray, ends
         return kind
     doubtful[np.searchsorted(last, np.flatnonzero(wrong))] = True
     for row in np.flatnonzero(doubtful).tolist():
-        a, b = int(first[row]), int(last[row]) + 1
-        number = shapes.number_of(skeleton[a:b].tobytes(), block[ends[row - 1] if row else 0 : ends[row]])
-        kind[row] = -1 if number is None else number
+        kind[row] = learnt(row)
     return kind
 
 
