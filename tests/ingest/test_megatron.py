@@ -21,6 +21,30 @@ def test_stamps_and_missing_time_place_evaluation_and_checkpoint_without_timers(
     assert (log.params, log.layers, log.hidden_size) == (8030261248, 32, 4096)
 
 
+def attempt(begin: str, first: int, end: str | None) -> str:
+    """Return what a Megatron of 2021 prints of two iterations of 50 s: no stamps but those around the training."""
+    lines = [f"[before the start of training step] datetime: 2021-06-10 {begin} "]
+    lines += [
+        f" iteration {n:8d}/ 1000 | consumed samples: {n * 512} | elapsed time per iteration (ms): 50000.0 | "
+        "global batch size: 512 | lm loss: 2.0E+00 |"
+        for n in (first, first + 1)
+    ]
+    return "\n".join(lines + ([f"[after training is done] datetime: 2021-06-10 {end} "] if end else [])) + "\n"
+
+
+def test_without_stamps_at_iterations_the_lines_around_the_training_place_it(run_of: Read, write: Write) -> None:
+    whole = run_of(write("a.log", attempt("10:00:00", 1, "10:02:00")))
+    assert whole.train_start_s is not None
+    assert whole.train_end_s == whole.train_start_s + 120.0
+    killed = run_of(write("a.log", attempt("10:00:00", 1, None)))
+    assert (killed.train_start_s, killed.train_end_s, killed.runtime_s) == (whole.train_start_s, None, 100.0)
+    # A second attempt that was killed too tells not how long each trained, nor how long the pause was.
+    twice = run_of(write("a.log", attempt("10:00:00", 1, None) + attempt("11:00:00", 3, None)))
+    assert (twice.train_start_s, twice.train_end_s, twice.step_count) == (None, None, 4)
+    resumed = run_of(write("a.log", attempt("10:00:00", 1, None) + attempt("11:00:00", 3, "11:02:00")))
+    assert (resumed.train_start_s, resumed.train_end_s) == (whole.train_start_s, whole.train_start_s + 3720.0)
+
+
 @pytest.mark.parametrize(
     ("async_save", "timer", "checkpoint_s"),
     [

@@ -40,6 +40,7 @@ FORMAT = FormatInfo(
 _ITERATION = re.compile(r"(?<![\w-])iteration:?\s+(\d+)\s*/\s*(\d+)\s*\|")
 _STAMP = re.compile(r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?)[^\]]*\][^\[]*$")
 _FIELD = re.compile(r"\s*([^:|]+?)\s*:\s*([^|]*?)\s*(?=\||$)")
+_BEGIN, _DONE = "before the start of training step", "after training is done"
 _DATETIME = re.compile(r"\[([a-z ]+)\] datetime: (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?)")
 _PARAMETERS = re.compile(r"number of parameters on .*?rank \((\d+), ?(\d+)\)\s*:?\s*(\d{1,15})\b")
 _WORLD = re.compile(r"using world size: (\d{1,7}),")
@@ -69,6 +70,7 @@ class _State:
 
     arguments: Arguments = field(default_factory=Arguments)
     moments: dict[str, float] = field(default_factory=dict)
+    begun: float = -math.inf  # when the last attempt began to train
     parameters: dict[tuple[str, str], int] = field(default_factory=dict)
     tflops: list[float] = field(default_factory=list)  # at each step
     bridge: float = math.nan
@@ -117,11 +119,13 @@ def _remember(text: str, state: _State) -> None:
         state.deepspeed_step = (int(match[2]), values.parse_time(match[1])[0])
     elif match := _DATETIME.search(text):
         moment = values.parse_time(match[2])[0]
-        if match[1] == "after training is done":
+        if match[1] == _DONE:
             state.moments[match[1]] = moment
             state.phases.training_done(moment)
         else:
             state.moments.setdefault(match[1], moment)  # of the first attempt
+            if match[1] == _BEGIN:
+                state.begun = moment
     elif match := _PARAMETERS.search(text):
         state.parameters[(match[1], match[2])] = int(match[3])
     elif match := _BRIDGE.search(text):
@@ -256,10 +260,12 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
     moments = {k: float(values.localise(np.array([v]), options.zone)[0]) for k, v in state.moments.items()}
     if moments:
         known["job_start_s"] = min(moments.values())
-        known["train_start_s"] = moments.get("before the start of training step")
-        done = moments.get("after training is done")
-        if done is not None and not any(t > done for t in steps.time_s):  # no attempt after it
-            known["train_end_s"] = known["job_end_s"] = done
+        known["train_start_s"] = moments.get(_BEGIN)
+        done = moments.get(_DONE)
+        if done is not None and state.moments[_DONE] > state.begun and not any(t > done for t in steps.time_s):
+            known["train_end_s"] = known["job_end_s"] = done  # no attempt after it
+        elif state.begun > state.moments.get(_BEGIN, state.begun) and not state.stamped:
+            del known["train_start_s"]  # several attempts, of which none tells how long it trained
     if clock != "none" and not state.stamped:
         moments = {}  # by another clock than the collector's
     if moments and clock == "none":
