@@ -26,7 +26,7 @@ def site_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--project", help="Name of the project, for comparing its runs."),
         click.option("--region", help="Cloud region, e.g. aws:eu-north-1: sets grid intensity, PUE and price."),
         click.option("--zone", help="Grid zone, e.g. SE, DEU or US-VA, where there is no cloud region."),
-        click.option("--intensity", "intensity_g_per_kwh", type=float, help="Grid intensity, gCO2e/kWh."),
+        click.option("--intensity", "intensity_g_per_kwh", type=float, help="Grid intensity, g CO₂e/kWh."),
         click.option(
             "--intensity-basis",
             type=click.Choice(["lifecycle", "direct", "marginal", "as given"]),
@@ -45,7 +45,7 @@ def site_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--market-intensity",
             "market_intensity_g_per_kwh",
             type=float,
-            help="Intensity of your electricity contract, gCO2e/kWh: the market-based figure.",
+            help="Intensity of your electricity contract, g CO₂e/kWh: the market-based figure.",
         ),
         click.option("--pue", type=float, help="Power usage effectiveness of the site."),
         click.option("--price", "price_per_gpu_hour", type=float, help="Price of a GPU-hour, USD."),

@@ -28,7 +28,7 @@ def test_our_range_stands_beside_it() -> None:
     text = "\n".join(paper_lines(FOUND))
     for printed in (
         "$82,533",
-        "330.13 kgCO2e",
+        "330.13 kg CO₂e",
         "23,580.9",
         "100.0%",
         "96.3%",

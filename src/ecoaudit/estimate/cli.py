@@ -29,7 +29,7 @@ _FORMATS = click.Choice(["bf16", "fp16", "fp8", "fp4", "tf32", "fp32"])
 @click.option("--goodput", type=float, help="Share of paid GPU-time that trains (restarts, evaluation, checkpoints).")
 @click.option("--region", help="Cloud region, e.g. aws:eu-north-1: sets grid intensity, PUE and price.")
 @click.option("--zone", help="Grid zone, e.g. SE, DEU or US-VA.")
-@click.option("--intensity", "intensity_g_per_kwh", type=float, help="Grid intensity, gCO2e/kWh.")
+@click.option("--intensity", "intensity_g_per_kwh", type=float, help="Grid intensity, g CO₂e/kWh.")
 @click.option(
     "--intensity-basis",
     type=click.Choice(["lifecycle", "direct", "marginal", "as given"]),

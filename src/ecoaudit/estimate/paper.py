@@ -93,7 +93,7 @@ def paper_lines(found: PaperTable) -> list[str]:
         ["GPU-hours", f"{found.gpu_hours:,.1f}", "14e9 FLOP/token x 6 x 2e12 tokens / (1979 TFLOP/s x 1.0)"],
         ["cost", f"${found.cost_usd:,.0f}", "$3.50 a GPU-hour"],
         ["energy", f"{found.energy_kwh:,.1f} kWh", "0.7 kW a GPU: boards at TDP, no host, no PUE"],
-        ["carbon", f"{found.carbon_kg:.2f} kgCO2e", "20 gCO2e/kWh"],
+        ["carbon", f"{found.carbon_kg:.2f} kg CO₂e", "20 g CO₂e/kWh"],
     ]
     text = ["EcoCompute's Table 1 from its own constants", "", *table(["", "value", "from"], rows), ""]
     text.append("What it implies: 1979 TFLOP/s is the sparse peak; on the dense peak (half) the time needs an MFU of")

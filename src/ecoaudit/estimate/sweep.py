@@ -77,7 +77,7 @@ def sweep(
 def lines(results: Sequence[tuple[dict[str, str], Estimate]]) -> list[str]:
     """Return the comparison as a table of text; a note where the carbon columns stand on different bases."""
     keys = list(results[0][0])
-    header = [*keys, "GPU-hours", "days", "MWh", "boundary", "tCO2e", "intensity", "USD"]
+    header = [*keys, "GPU-hours", "days", "MWh", "boundary", "t CO₂e", "intensity", "USD"]
     rows = [
         [
             *(label[key] for key in keys),

@@ -8,7 +8,7 @@ from ecoaudit.quantity import Quantity
 
 _SCALES = {
     "kWh": ((1e6, "GWh"), (1e3, "MWh"), (1.0, "kWh")),
-    "kgCO2e": ((1e3, "tCO2e"), (1.0, "kgCO2e"), (1e-3, "gCO2e")),
+    "kgCO2e": ((1e3, "t CO₂e"), (1.0, "kg CO₂e"), (1e-3, "g CO₂e")),
     "FLOP": ((1e21, "ZFLOP"), (1e18, "EFLOP"), (1e15, "PFLOP"), (1.0, "FLOP")),
 }
 
@@ -44,7 +44,7 @@ def lines(estimate: Estimate) -> list[str]:
     energy, carbon, cost = estimate.energy, estimate.carbon, estimate.cost
     name = training.model or f"{training.params / 1e9:.4g}B parameters"
     nodes = f"{hardware.nodes} node{'s' * (hardware.nodes != 1)} of {hardware.gpus_per_node}"
-    intensity = f"{carbon.intensity.value:g} gCO2e/kWh, {carbon.intensity_basis}" if carbon.intensity else None
+    intensity = f"{carbon.intensity.value:g} g CO₂e/kWh, {carbon.intensity_basis}" if carbon.intensity else None
     rows = [
         ("GPU-hours", show(estimate.gpu_hours)),
         ("wall clock", f"{show(estimate.wall_hours)}, {amount(estimate.wall_hours.value / 24)} days"),

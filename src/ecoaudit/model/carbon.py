@@ -146,7 +146,7 @@ def embodied(system: System, gpu_hours: float | None, notes: Notes) -> tuple[Unc
         parts.append(kg * hours / (years * HOURS_A_YEAR * allocation))
         citation = gpu.embodied_citation or gpu.citation
         sources.append(citation.source)
-        notes.cite("embodied carbon of a GPU", f"{gpu.embodied_kgco2e:g} kgCO2e, {gpu.name}", citation)
+        notes.cite("embodied carbon of a GPU", f"{gpu.embodied_kgco2e:g} kg CO₂e, {gpu.name}", citation)
     return total(parts), f"GPU boards only, host and network not included; {'; '.join(dict.fromkeys(sources))}"
 
 

@@ -43,7 +43,7 @@ INPUTS = (
     Input("project", "", "Project name; runs of one project are compared, several share the comment."),
     Input("region", "", "Cloud region, such as aws:eu-north-1: sets grid intensity, PUE and price."),
     Input("zone", "", "Grid zone, such as SE or US-VA, where there is no cloud region."),
-    Input("intensity", "", "Grid intensity in gCO2e/kWh."),
+    Input("intensity", "", "Grid intensity in g CO₂e/kWh."),
     Input("intensity-basis", "", "lifecycle, direct, marginal or as given: what it is, or which one to ask for."),
     Input("grid-provider", "", "Asked for the intensity over time: electricitymaps, ukcarbonintensity or a URL."),
     Input("pue", "", "Power usage effectiveness of the site."),
@@ -59,7 +59,7 @@ INPUTS = (
     Input("timezone", "", "Zone of logs in local time, such as Europe/Berlin."),
     Input("model", "", "Known model that was trained, such as llama2-7b: for FLOPs and MFU."),
     Input("params", "", "Parameters of the trained model, such as 7e9."),
-    Input("carbon-budget-kg", "", "Fail when the run emits more than this many kgCO2e."),
+    Input("carbon-budget-kg", "", "Fail when the run emits more than this many kg CO₂e."),
     Input("energy-budget-kwh", "", "Fail when the run uses more than this many kWh."),
     Input("cost-budget-usd", "", "Fail when the run costs more than this many USD."),
     Input("max-increase-percent", "", "Fail when J/token (else kWh) rises by more than this over the baseline."),
@@ -79,7 +79,7 @@ INPUTS = (
 
 OUTPUTS = (
     Output("verdict", "pass, inconclusive, warn or fail."),
-    Output("carbon-kg", "Carbon of the run in kgCO2e; empty when not known."),
+    Output("carbon-kg", "Carbon of the run in kg CO₂e; empty when not known."),
     Output("energy-kwh", "Energy of the run in kWh, at the boundary that the report names; empty when not known."),
     Output("cost-usd", "Cost of the run in USD; empty when not known."),
     Output("carbon-delta-percent", "Change of operational carbon from the baseline in percent; empty without one."),

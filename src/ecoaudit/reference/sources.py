@@ -19,7 +19,7 @@ TABLES = (
     (
         "grid",
         "Grid intensity",
-        "one annual average in gCO2e/kWh of a zone, on one basis",
+        "one annual average in g CO₂e/kWh of a zone, on one basis",
         "`lifecycle` (plants built, fuelled and run; Ember, ENTSO-E x lifecycle factors), `direct` (at the stack; "
         "Google, EPA eGRID, China MEE) and `marginal` are three quantities that differ by up to thirteen times on "
         "clean grids; they are labelled and never mixed. No marginal figure is in the table. Zone codes are ISO 3166-1 "

@@ -83,7 +83,7 @@ function paperSection() {
     ["GPU-hours", grouped(fixed(table.gpu_hours, 1)), "14e9 FLOP a token × 6 × 2e12 tokens / (1979 TFLOP/s × 1.0)", table.ours.gpu_hours],
     ["Cost", `$${grouped(fixed(table.cost_usd, 0))}`, "$3.50 a GPU-hour", table.ours.cost.total],
     ["Energy", `${grouped(fixed(table.energy_kwh, 1))} kWh`, "0.7 kW a GPU: boards at TDP, no host, no PUE", table.ours.energy.facility],
-    ["Carbon", `${fixed(table.carbon_kg, 2)} kgCO2e`, "20 gCO2e/kWh", table.ours.carbon.operational],
+    ["Carbon", `${fixed(table.carbon_kg, 2)} kg CO₂e`, "20 g CO₂e/kWh", table.ours.carbon.operational],
   ];
   const [low, high] = constants.reachable_mfu;
   const span = ({ params, low_gpu_hours, high_gpu_hours }) => `${fixed(low_gpu_hours / 1e3, 0)} to ${fixed(high_gpu_hours / 1e3, 0)} thousand GPU-hours at N = ${general(params / 1e9, 4)}e9`;

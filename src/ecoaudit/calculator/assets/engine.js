@@ -438,7 +438,7 @@ function embodiedPerHour(gpu, notes) {
   const allocation = factor("allocation of boards", constant("allocation"), 0.2, 1);
   const kg = relative(`embodied carbon of ${gpu.name}`, constant("embodied_error")).times(gpu.embodied);
   const cite = citation(gpu.embodied_cite);
-  notes.cite("embodied carbon of a GPU", `${general(gpu.embodied)} kgCO2e, ${gpu.name}`, cite);
+  notes.cite("embodied carbon of a GPU", `${general(gpu.embodied)} kg CO₂e, ${gpu.name}`, cite);
   return {
     kg: kg.over(years.times(constant("hours_a_year")).times(allocation)),
     source: `GPU boards only, host and network not included; ${cite.source}`,

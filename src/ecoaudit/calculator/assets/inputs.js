@@ -173,7 +173,7 @@ function inputsForm() {
   const g = (quantity) => (quantity ? general(quantity.value, 4) : undefined);
   const more = [
     chooser("zone", { label: "Grid zone, in place of the region's", empty: "The region's", choices: () => ZONE_CHOICES, choose: (zone) => app.change({ zone: zone || undefined }) }),
-    plainField({ label: "Grid intensity, gCO2e/kWh", name: "intensity_g_per_kwh", limits: [0, 3000], auto: (found) => g(found.carbon.intensity) }),
+    plainField({ label: "Grid intensity, g CO₂e/kWh", name: "intensity_g_per_kwh", limits: [0, 3000], auto: (found) => g(found.carbon.intensity) }),
     selectField({ label: "That intensity is", name: "intensity_basis", options: ["as given", "lifecycle", "direct", "marginal"].map((name) => [name, name]) }),
     plainField({ label: "PUE", name: "pue", limits: [1, 4], auto: (found) => g(found.energy.pue) }),
     plainField({ label: "Price, USD per GPU-hour", name: "price_per_gpu_hour", limits: [0, 1000], auto: (found) => g(found.cost.per_gpu_hour) }),
@@ -217,7 +217,7 @@ function placeHint(found) {
   if (!found) return "";
   const { intensity, intensity_basis: basis, zone } = found.carbon;
   const parts = [];
-  if (intensity) parts.push(`${general(intensity.value)} gCO2e/kWh ${basis} (${zone})`);
+  if (intensity) parts.push(`${general(intensity.value)} g CO₂e/kWh ${basis} (${zone})`);
   parts.push(`PUE ${general(found.energy.pue.value)}`);
   if (found.cost.per_gpu_hour) parts.push(`$${general(found.cost.per_gpu_hour.value)} a GPU-hour`);
   return parts.join(" · ");

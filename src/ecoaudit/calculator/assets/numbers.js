@@ -48,7 +48,7 @@ function amount(value, significant = 3) {
 
 const SCALES = {
   kWh: [[1e6, "GWh"], [1e3, "MWh"], [1, "kWh"]],
-  kgCO2e: [[1e3, "tCO2e"], [1, "kgCO2e"], [1e-3, "gCO2e"]],
+  kgCO2e: [[1e3, "t CO₂e"], [1, "kg CO₂e"], [1e-3, "g CO₂e"]],
   FLOP: [[1e24, "YFLOP"], [1e21, "ZFLOP"], [1e18, "EFLOP"], [1e15, "PFLOP"]],
   W: [[1e6, "MW"], [1e3, "kW"], [1, "W"]],
 };
@@ -56,7 +56,7 @@ const SCALES = {
 /** The multiple of a unit that suits a value: `[factor, name]`. */
 function scaleOf(value, unit) {
   const scales = SCALES[unit];
-  if (!scales) return [1, unit === "1" || unit === "USD" ? "" : unit];
+  if (!scales) return [1, unit === "1" || unit === "USD" ? "" : unit.replace("gCO2e/", "g CO₂e/")];
   return scales.find(([size]) => value >= size) ?? scales.at(-1);
 }
 

@@ -73,10 +73,10 @@ function constantTables() {
   }));
   return [
     ["GPUs", DATA.gpus.map((gpu) => ({ what: gpu.name, value: `TDP ${gpu.tdp_w} W, dense peak ${write(gpu.peak)} TFLOP/s`, ...cited(gpu.cite) }))],
-    ["Embodied carbon of GPUs", DATA.gpus.filter((gpu) => gpu.embodied !== null).map((gpu) => ({ what: gpu.name, value: `${gpu.embodied} kgCO2e`, ...cited(gpu.embodied_cite) }))],
-    ["Grid intensity", DATA.grids.filter((grid) => grid.basis !== "as given").map((grid) => ({ what: `${grid.zone}: ${grid.name}${grid.stand_in ? " (stands in)" : ""}`, value: `${ranged(grid.g, grid.low, grid.high)} gCO2e/kWh, ${grid.basis}`, ...cited(grid.cite) }))],
+    ["Embodied carbon of GPUs", DATA.gpus.filter((gpu) => gpu.embodied !== null).map((gpu) => ({ what: gpu.name, value: `${gpu.embodied} kg CO₂e`, ...cited(gpu.embodied_cite) }))],
+    ["Grid intensity", DATA.grids.filter((grid) => grid.basis !== "as given").map((grid) => ({ what: `${grid.zone}: ${grid.name}${grid.stand_in ? " (stands in)" : ""}`, value: `${ranged(grid.g, grid.low, grid.high)} g CO₂e/kWh, ${grid.basis}`, ...cited(grid.cite) }))],
     ["Cloud regions", DATA.regions.map((region) => ({ what: region.key, value: `${region.place}, grid zone ${region.zone}`, ...cited(region.cite) }))],
-    ["Market-based claims", DATA.regions.filter((region) => region.market !== null).map((region) => [region, DATA.grids[region.market]]).map(([region, claim]) => ({ what: region.key, value: `${general(claim.g)} gCO2e/kWh, ${claim.name}`, ...cited(claim.cite) }))],
+    ["Market-based claims", DATA.regions.filter((region) => region.market !== null).map((region) => [region, DATA.grids[region.market]]).map(([region, claim]) => ({ what: region.key, value: `${general(claim.g)} g CO₂e/kWh, ${claim.name}`, ...cited(claim.cite) }))],
     ["PUE", DATA.pues.map((pue) => ({ what: `PUE ${pue.value} (${pue.scope})`, value: `${ranged(pue.value, pue.low, pue.high)}, ${pue.basis}`, ...cited(pue.cite) }))],
     ["Prices", DATA.prices.map((price) => ({ what: `${price.gpu}, ${price.provider} ${price.instance}`, value: `$${ranged(price.usd, price.low, price.high)} a GPU-hour`, ...cited(price.cite) }))],
     ["Models", DATA.models.map((model) => ({ what: model.name, value: `${shortCount(model.params)} parameters, ${shortCount(model.active_params)} active, ${model.layers} layers, hidden ${model.hidden_size}, sequence ${model.sequence_length}`, ...cited(model.cite) }))],
