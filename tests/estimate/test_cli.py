@@ -24,6 +24,7 @@ def test_the_promised_command_as_text(capsys: pytest.CaptureFixture[str]) -> Non
     text = capsys.readouterr().out
     assert "energy, facility" in text
     assert "lifecycle" in text
+    assert "carbon, market-based  0 kg CO₂e" in text
 
 
 def test_as_paper_needs_no_other_option(capsys: pytest.CaptureFixture[str]) -> None:

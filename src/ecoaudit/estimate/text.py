@@ -26,11 +26,9 @@ def show(quantity: Quantity | None) -> str:
     """Return a quantity with its range in the multiple of its unit that suits its size, or `not known`."""
     if quantity is None:
         return "not known"
-    scale, unit = 1.0, quantity.unit
-    for size, name in _SCALES.get(quantity.unit, ()):
-        if quantity.value >= size:
-            scale, unit = size, name
-            break
+    scales = _SCALES.get(quantity.unit, ((1.0, quantity.unit),))
+    suits = [pair for pair in scales if quantity.value >= pair[0] or pair[0] == 1.0 and not quantity.value]
+    scale, unit = (suits or scales[-1:])[0]
     sign, unit = ("$", "") if unit == "USD" else ("", "" if unit == "1" else f" {unit}")
     text = f"{sign}{amount(quantity.value / scale)}{unit}"
     if quantity.low == quantity.high:

@@ -57,7 +57,7 @@ const SCALES = {
 function scaleOf(value, unit) {
   const scales = SCALES[unit];
   if (!scales) return [1, unit === "1" || unit === "USD" ? "" : unit.replace("gCO2e/", "g CO₂e/")];
-  return scales.find(([size]) => value >= size) ?? scales.at(-1);
+  return scales.find(([size]) => (value ? value >= size : size === 1)) ?? scales.at(-1);
 }
 
 /** A quantity's value with its unit. */
