@@ -27,7 +27,7 @@ def show(quantity: Quantity | None) -> str:
     if quantity is None:
         return "not known"
     scales = _SCALES.get(quantity.unit, ((1.0, quantity.unit),))
-    suits = [pair for pair in scales if quantity.value >= pair[0] or pair[0] == 1.0 and not quantity.value]
+    suits = [pair for pair in scales if quantity.value >= pair[0] or (pair[0] == 1.0 and not quantity.value)]
     scale, unit = (suits or scales[-1:])[0]
     sign, unit = ("$", "") if unit == "USD" else ("", "" if unit == "1" else f" {unit}")
     text = f"{sign}{amount(quantity.value / scale)}{unit}"
