@@ -190,6 +190,44 @@ def test_promtool_text(write: Write) -> None:
     assert one.time_s.tolist() == [START, START + 15.5]
 
 
+def test_promtools_json_and_its_dump_of_the_store(write: Write) -> None:
+    """`promtool query range -o json` prints the bare series, `promtool tsdb dump` the name among the labels."""
+    listed = read(write("range.json", json.dumps([power(0, 500.5, 501.5)])))
+    labels = '{Hostname="n01", UUID="GPU-0", __name__="DCGM_FI_DEV_POWER_USAGE", gpu="0"}'
+    dumped = read(write("dump.txt", "".join(f"{labels} {500.5 + i} {(START + 15 * i) * 1000}\n" for i in range(2))))
+    for (one,) in (listed, dumped):
+        assert one.power_w[:, 0].tolist() == [500.5, 501.5]
+        assert (one.time_s.tolist(), one.host, one.gpus[0].uuid) == ([START, START + 15], "n01", "GPU-0")
+
+
+def scrapes(*metrics: tuple[str, list[float]]) -> str:
+    of_each = [[f'{m}{{gpu="0",UUID="GPU-0"}} {values[i]}\n' for m, values in metrics] for i in range(3)]
+    return "".join("".join(lines) for lines in of_each)
+
+
+def test_scrapes_without_times_are_as_far_apart_as_power_and_counter_say(write: Write) -> None:
+    power_w = ("DCGM_FI_DEV_POWER_USAGE", [500.0, 500.0, 500.0])
+    counter = ("DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", [9e6, 9e6 + 5e6, 9e6 + 10e6])  # 5 kJ a scrape: 10 s of 500 W
+    (both,) = read(write("both.prom", scrapes(power_w, counter)))
+    assert both.time_s.tolist() == pytest.approx([0.0, 10.0, 20.0]) and warned(both, "10 s apart, by the power")
+    (alone,) = read(write("power.prom", scrapes(power_w)))
+    assert alone.time_s.tolist() == [0.0, 30.0, 60.0] and warned(alone, "30 s a scrape, the exporter's default")
+    reset = ("DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", [9e6, 14e6, 5e6])
+    (restarted,) = read(write("reset.prom", scrapes(power_w, reset)))
+    assert restarted.time_s.tolist() == [0.0, 30.0, 60.0]
+
+
+def test_a_gpu_of_two_exporters_is_one(write: Write) -> None:
+    """nvidia_gpu_exporter leaves `GPU-` out of the UUID, and names the model in a series of its own."""
+    bare = "0a1b2c3d-1111-2222-3333-444455556666"
+    other = {"uuid": bare, "UUID": "", "Hostname": "", "instance": "n01:9835"}
+    named = series("nvidia_smi_gpu_info", 0, [1], **other, name="NVIDIA H100 80GB HBM3")
+    found = [power(0, 500, 501, UUID=f"GPU-{bare}"), series("nvidia_smi_power_draw_watts", 0, [500, 501], **other)]
+    (one,) = read(write("p.json", answer(*found, named)))
+    assert one.power_w[:, 0].tolist() == [500.0, 501.0]
+    assert one.gpus[0].name == "NVIDIA H100 80GB HBM3"
+
+
 def test_a_panels_csv(fixtures: Path) -> None:
     (one,) = read(str(fixtures / "prometheus" / "grafana.csv"), timezone="Europe/Berlin")
     assert one.power_w[:, 0].tolist() == [400.0, 402.0, 404.0]

@@ -20,7 +20,7 @@ from ecoaudit.ingest.telemetry.prometheus_forms import (
     is_promtool,
     labels_of,
 )
-from ecoaudit.ingest.telemetry.prometheus_nodes import METRICS, NODE_METERS, Nodes, readings_of
+from ecoaudit.ingest.telemetry.prometheus_nodes import METRICS, NODE_METERS, Nodes, readings_of, scrape_interval_s
 from ecoaudit.ingest.telemetry.tenants import tenants
 
 FORMAT = FormatInfo(
@@ -30,12 +30,14 @@ FORMAT = FormatInfo(
     reads="power, energy counter (mJ since driver load), utilisation, GPU model, UUID and host, in one file or "
     "several; the pods that held the GPUs: unused GPUs beside one job's are left out; a node's power by its BMC",
     seen="DCGM_FI_DEV_* and dcgm_* names, MIG series (the GPU's power once), nvidia_gpu_exporter, AMD's exporter; "
-    "matrix and vector results, VictoriaMetrics exports, promtool text, a panel's CSV",
-    cannot_tell="times in exposition text without stamps (30 s a scrape is assumed); series behind rate() or sum(); "
+    "matrix and vector results, /federate, VictoriaMetrics exports, promtool's text, JSON and tsdb dump, a panel's CSV",
+    cannot_tell="times in exposition text without stamps (30 s a scrape is assumed where no counter tells); series "
+    "behind rate() or sum(); "
     "which job is the run's where pods of several held GPUs",
 )
 
-_LINE = re.compile(r"^\s*([A-Za-z_:][\w:]*\{.*\})\s+(\S+)(?:\s+(\d{9,}(?:\.\d+)?))?\s*$")
+_LINE = re.compile(r"^\s*((?:[A-Za-z_:][\w:]*)?\{.*\})\s+(\S+)(?:\s+(\d{9,}(?:\.\d+)?|\d\.\d+e\+\d+))?\s*$")
+_JSON = re.compile(r'\s*(?:\[|\{\s*["}])')
 _STAMP = re.compile(r"^#\s*(?:time(?:stamp)?|ts|date|scraped?(?: at)?)?\s*[:=]?\s*(\d.*)$", re.IGNORECASE)
 _SCRAPE_S = 30.0  # default collection interval of dcgm-exporter
 _SHOWN_JOBS = 3
@@ -45,16 +47,21 @@ _NAMES = (*METRICS, *sorted(NODE_METERS))
 def sniff(head: Head) -> str | None:
     """Recognise one of the metric names with labels, or a query result that holds one."""
     text = head.text
-    if text.lstrip()[:1] in ("{", "["):
+    if _JSON.match(text):
         if '"resultType"' in text:
             return "JSON of a Prometheus query"
-        exported = '"metric"' in text and '"timestamps"' in text and any(f'"{m}"' in text for m in _NAMES)
-        return "exported series as JSON lines" if exported else None
+        named = '"metric"' in text and any(f'"{m}"' in text for m in _NAMES)
+        if named and '"timestamps"' in text:
+            return "exported series as JSON lines"
+        return "JSON series of promtool" if named and '"__name__"' in text and '"value' in text else None
     if grafana_columns(text.split("\n", 1)[0]) and any(m in text for m in _NAMES):
         return "CSV of a Grafana panel with a column a series"
     found = next((m for m in _NAMES if re.search(rf"^\s*{m}\{{", text, re.M)), None)
     if found:
         return f"{'promtool' if is_promtool(text) else 'exposition'} line of {found}"
+    found = next((m for m in _NAMES if re.search(rf'^\{{[^\n]*__name__="{m}"', text, re.M)), None)
+    if found:
+        return f"dumped samples of {found}"
     return "exposition lines of DCGM_FI metrics" if re.search(r"^\s*DCGM_FI_\w+\{[^}]*gpu=", text, re.M) else None
 
 
@@ -66,7 +73,7 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:
     account, nodes = Account(), Nodes()
     clock: Clock = "utc"
     text = file.head.text
-    if text.lstrip()[:1] in ("{", "["):
+    if _JSON.match(text):
         whole = file.text()
         account.lines = whole.count("\n") + 1
         _collect(from_json(whole, account), account, nodes)
@@ -82,6 +89,8 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:
             where=file.path,
             fix="query DCGM_FI_DEV_POWER_USAGE or DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION as they are",
         )
+    if clock == "none":
+        _tell_of_interval(nodes, account)
     _tell_of_mig(nodes, account)
     left_out = _others(nodes, account)
     readings = {
@@ -105,6 +114,16 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:
     if not out:
         raise EcoauditError("the series hold no value, or one moment of a node's meter", where=file.path)
     return out
+
+
+def _tell_of_interval(nodes: Nodes, account: Account) -> None:
+    """Give scrapes without times the interval in which the counters rose as the power says, else the default."""
+    interval_s = scrape_interval_s(nodes, _SCRAPE_S)
+    if interval_s is not None:
+        nodes.stretch(interval_s / _SCRAPE_S)
+        account.warn(f"the scrapes have no times: {interval_s:.3g} s apart, by the power and the energy counters")
+    elif nodes.scrapes > 1:
+        account.warn(f"the scrapes have no times: {_SCRAPE_S:.0f} s a scrape, the exporter's default, is assumed")
 
 
 def _tell_of_mig(nodes: Nodes, account: Account) -> None:
@@ -148,6 +167,9 @@ def _take(series: Series, account: Account, nodes: Nodes) -> None:
     name = series.name or ""
     kind = METRICS.get(name, "power" if name in NODE_METERS else "")
     if not kind:
+        return
+    if kind == "info":
+        nodes.describe(series.labels)
         return
     samples = []
     for time_s, text in series.samples:
@@ -199,6 +221,4 @@ def _exposition(file: LogFile, account: Account, nodes: Nodes) -> Clock:
             stamp, clock = values.epoch(float(line[3])), "utc"
         time_s = stamp if stamp is not None else scrape * _SCRAPE_S
         _take(Series(name, labels, [(time_s, line[2])]), account, nodes)
-    if clock == "none" and scrape:
-        account.warn(f"the scrapes have no times: {_SCRAPE_S:.0f} s a scrape, the exporter's default, is assumed")
     return clock

@@ -1,7 +1,8 @@
 """Series of Prometheus brought together by node and GPU, with the pods that held the GPUs."""
 
 import math
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -29,6 +30,7 @@ METRICS = {
     "nvidia_gpu_duty_cycle": "util",
     "gpu_gfx_activity": "util",
     "nvidia_smi_utilization_gpu_ratio": "ratio",
+    "nvidia_smi_gpu_info": "info",
 }
 # What exporters of BMCs (ipmi_exporter, idrac_exporter, redfish_exporter) call a whole node's power.
 NODE_METERS = {
@@ -39,6 +41,8 @@ NODE_METERS = {
 _FACTOR = {"milliwatts": ("power", 1e-3), "ratio": ("util", 100.0), "energy": ("energy", 1e-3)}
 _BLANK = 1e15  # DCGM's sentinel for "no value" lies near 2**63
 _NODE_LABELS = ("node", "kubernetes_node", "nodename", "node_name", "host")
+_SHORTEST_S, _LONGEST_S = 0.1, 3600.0  # intervals at which anybody scrapes
+_BARE_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HOST_LABELS = ("Hostname", "hostname", *_NODE_LABELS, "instance")
 
 
@@ -71,23 +75,7 @@ class Nodes:
         The exporter gives each MIG instance the power and energy of the whole GPU, and may give the GPU none itself:
         instances' values are kept apart, and are one another's repetition.
         """
-        host = host_of(labels)
-        uuid = labels.get("UUID") or labels.get("uuid") or labels.get("gpu_uuid")
-        index = next((labels[k] for k in ("gpu", "gpu_id", "minor_number", "index") if labels.get(k)), "")
-        if uuid is not None:
-            host = self._at_home(uuid, host)
-        node = self.boards.setdefault(host, {})
-        key = uuid or self._same_index(node, index) or index or "0"
-        board = node.setdefault(
-            key,
-            Board(
-                GpuInfo(
-                    index=int(index) if values.is_index(index) else None,
-                    uuid=uuid,
-                    name=labels.get("modelName") or labels.get("name") or labels.get("card_model"),
-                )
-            ),
-        )
+        board = self._board(labels)
         pod = pod_of(labels)
         if pod:
             board.jobs.add(job_of(pod))
@@ -97,9 +85,43 @@ class Nodes:
         cells = (board.instances if labels.get("GPU_I_ID") else board.kinds).setdefault(kind, {})
         cells.update((t, v * factor if abs(v) < _BLANK else math.nan) for t, v in samples)
 
+    def describe(self, labels: dict[str, str]) -> None:
+        """Take from a series that only describes a GPU what its labels say."""
+        self._board(labels)
+
     def put_meter(self, labels: dict[str, str], samples: list[tuple[float, float]]) -> None:
         """Add readings of a node's own meter, W."""
         self.meters.setdefault(host_of(labels), {}).update(samples)
+
+    @property
+    def scrapes(self) -> int:
+        """How many moments the GPUs' values are of."""
+        return len({t for board in self._all() for cells in board.kinds.values() for t in cells})
+
+    def stretch(self, factor: float) -> None:
+        """Multiply all times, which count from 0."""
+        for board in self._all():
+            board.kinds = {k: {t * factor: v for t, v in cells.items()} for k, cells in board.kinds.items()}
+            board.instances = {k: {t * factor: v for t, v in cells.items()} for k, cells in board.instances.items()}
+        self.meters = {host: {t * factor: w for t, w in cells.items()} for host, cells in self.meters.items()}
+
+    def _all(self) -> list[Board]:
+        return [board for of_node in self.boards.values() for board in of_node.values()]
+
+    def _board(self, labels: dict[str, str]) -> Board:
+        """Return the GPU of a series; its name is that of the first series with one."""
+        host, uuid = host_of(labels), _uuid_of(labels)
+        index = next((labels[k] for k in ("gpu", "gpu_id", "minor_number", "index") if labels.get(k)), "")
+        name = labels.get("modelName") or labels.get("name") or labels.get("card_model")
+        if uuid is not None:
+            host = self._at_home(uuid, host)
+        node = self.boards.setdefault(host, {})
+        key = uuid or self._same_index(node, index) or index or "0"
+        number = int(index) if values.is_index(index) else None
+        board = node.setdefault(key, Board(GpuInfo(index=number, uuid=uuid, name=name)))
+        if board.info.name is None and name:
+            board.info = replace(board.info, name=name)
+        return board
 
     def _at_home(self, uuid: str, host: str | None) -> str | None:
         """Return the node on which a GPU was first seen; one that was seen without a node moves to the named one."""
@@ -114,6 +136,29 @@ class Nodes:
     def _same_index(node: dict[str, Board], index: str) -> str | None:
         """Return the GPU of a node that has this index, where the series at hand carries no UUID."""
         return next((k for k, b in node.items() if values.is_index(index) and b.info.index == int(index)), None)
+
+
+def _uuid_of(labels: dict[str, str]) -> str | None:
+    """Return a GPU's UUID as NVML writes it: nvidia_gpu_exporter leaves its `GPU-` out."""
+    bare = labels.get("uuid")
+    if bare and _BARE_UUID.fullmatch(bare):
+        return f"GPU-{bare}"
+    return labels.get("UUID") or bare or labels.get("gpu_uuid")
+
+
+def scrape_interval_s(nodes: Nodes, assumed_s: float) -> float | None:
+    """Return the interval of scrapes without times by which the GPUs' power, integrated over it, gives what their
+    energy counters rose by; the median GPU's, None where none tells. Their times count in steps of `assumed_s`."""
+    found = []
+    for of_node in nodes.boards.values():
+        for board in of_node.values():
+            power, energy = (_array(board.kinds.get(kind, {})) for kind in ("power", "energy"))
+            if len(power[0]) > 1 and np.array_equal(power[0], energy[0]):
+                assumed_j, rise_j = float(np.trapezoid(power[1], power[0])), float(energy[1][-1] - energy[1][0])
+                if assumed_j > 0 and rise_j > 0 and bool((np.diff(energy[1]) >= 0).all()):
+                    found.append(assumed_s * rise_j / assumed_j)
+    interval_s = float(np.median(found)) if found else math.nan
+    return interval_s if _SHORTEST_S <= interval_s <= _LONGEST_S else None
 
 
 def host_of(labels: dict[str, str]) -> str | None:
