@@ -14,6 +14,8 @@ from ecoaudit.errors import EcoauditError
 from ecoaudit.ingest import leveldb
 from ecoaudit.ingest.lines import Account
 from ecoaudit.ingest.records import Telemetry, TrainingLog
+from ecoaudit.model.identity import nodes_of
+from ecoaudit.model.notes import Notes
 
 from . import wandb_writer as w
 
@@ -53,10 +55,20 @@ def test_a_run_file_tells_steps_config_gpus_evaluation_and_exit(fixtures: Path) 
     assert one.node_gpu_count == 2
 
 
-def test_names_of_people_and_hosts_stay_in_the_file(fixtures: Path) -> None:
+def test_names_of_people_stay_in_the_file_and_the_hosts_is_the_nodes_alone(fixtures: Path) -> None:
     found = ingest.read([str(fixtures / "wandb_run" / "run-abc.wandb")])
-    assert b"secret-host" in w.log(w.sample())
-    assert not any(word in repr(found) for word in ("secret-host", "alice"))
+    assert b"alice" in w.log(w.sample()) and "alice" not in repr(found)
+    (one,) = found.telemetry
+    assert one.host == "secret-host"  # as other telemetry has it: published reports number the nodes instead
+    assert "secret-host" not in repr(dataclasses.replace(found, telemetry=()))
+
+
+def test_run_files_of_one_host_are_of_one_node_without_the_boards_uuids(write: Write) -> None:
+    """Older SDKs tell no UUIDs; ranks of a node log the same GPUs, each into a run of its own."""
+    rows = [w.stats(START + t, {"gpu.0.powerWatts": 400.0, "gpu.1.powerWatts": 410.0}) for t in range(0, 60, 15)]
+    paths = [write(f"run-{key}.wandb", w.log([w.run(START, run_id=key), *rows])) for key in ("one", "two")]
+    telemetry = ingest.read(paths).telemetry
+    assert len(nodes_of(telemetry, Notes())) == 1 < len(telemetry)
 
 
 @pytest.mark.parametrize("origin", [0, 7])
@@ -180,7 +192,7 @@ def test_the_files_of_a_runs_folder_are_one_run(write: Write) -> None:
     assert (log.source.format, log.tokens) == ("wandb_run", 491520)
     assert one.gpus[0].name == "NVIDIA A100-SXM4-80GB"
     assert found.ignored == ()
-    assert "secret-host" not in repr(dataclasses.asdict(found))
+    assert "alice" not in repr(dataclasses.asdict(found))
 
 
 def test_a_summary_alone_is_read_with_the_config_beside_it(write: Write) -> None:
@@ -191,10 +203,10 @@ def test_a_summary_alone_is_read_with_the_config_beside_it(write: Write) -> None
 
 
 def test_an_export_takes_the_boards_names_from_the_metadata_beside_it(write: Write) -> None:
-    write("wandb-metadata.json", json.dumps({"gpu_amd": [{"id": 0, "series": "AMD Instinct MI300X"}]}))
+    write("wandb-metadata.json", json.dumps({"gpu_amd": [{"id": 0, "series": "AMD Instinct MI300X"}], "host": "n01"}))
     rows = [{"_timestamp": START + t, "_runtime": t, "_step": t, "system.gpu.0.powerWatts": 700.0} for t in range(3)]
     (one,) = ingest.read([write("events.jsonl", "".join(json.dumps(row) + "\n" for row in rows))]).telemetry
-    assert one.gpus[0].name == "AMD Instinct MI300X"
+    assert (one.gpus[0].name, one.host) == ("AMD Instinct MI300X", "n01")
 
 
 def two(write: Write, second: float, first_step: int, run_id: str) -> str:

@@ -17,7 +17,7 @@ from ecoaudit.ingest.records import FormatInfo, ReadOptions, Record
 from ecoaudit.ingest.training.scalars import TOTALS, Row, trainer_totals, training_log
 from ecoaudit.ingest.training.settings import facts
 from ecoaudit.ingest.training.steps import Steps
-from ecoaudit.ingest.training.wandb_system import GpuMetrics, boards_near
+from ecoaudit.ingest.training.wandb_system import GpuMetrics, boards_of, metadata_near
 
 FORMAT = FormatInfo(
     format="wandb",
@@ -81,7 +81,8 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 -
     if history:
         out.append(training_log(file, FORMAT.format, NAME, account, history))
     if metrics.readings.time_s:
-        out.append(metrics.telemetry(file, FORMAT.format, account, boards_near(file)))
+        about = metadata_near(file)
+        out.append(metrics.telemetry(file, FORMAT.format, account, boards_of(about), host=about.get("host")))
     if not out:
         raise EcoauditError("no history and no GPU row in the W&B export", where=file.path)
     return out

@@ -19,7 +19,7 @@ from ecoaudit.ingest.records import FormatInfo, GpuInfo, ReadOptions, Record
 from ecoaudit.ingest.training.scalars import TOTALS, Row, training_log
 from ecoaudit.ingest.training.settings import facts
 from ecoaudit.ingest.training.wandb import NAME, scalars_of, with_totals
-from ecoaudit.ingest.training.wandb_system import GpuMetrics, boards_near, boards_of
+from ecoaudit.ingest.training.wandb_system import GpuMetrics, boards_of, metadata_near
 
 FORMAT = FormatInfo(
     format="wandb_run",
@@ -52,6 +52,7 @@ class _Run:
     totals: dict[str, float] = field(default_factory=dict)
     boards: tuple[GpuInfo, ...] = ()
     run_id: str | None = None
+    host: str | None = None
     start_s: float = math.nan
     last_s: float = math.nan
     resumed: bool = False
@@ -81,8 +82,8 @@ def read(file: LogFile, options: ReadOptions) -> list[Record]:  # noqa: ARG001 -
         log = training_log(file, FORMAT.format, NAME, account, run.history, **_known(run), **told)
         out.append(log)
     if run.metrics.readings.time_s:
-        boards = run.boards or boards_near(file)
-        found = run.metrics.telemetry(file, FORMAT.format, account, boards, told.get("world_size"))
+        boards = run.boards or boards_of(metadata_near(file))
+        found = run.metrics.telemetry(file, FORMAT.format, account, boards, told.get("world_size"), run.host)
         out.append(replace(found, run_id=run.run_id))
     if not out:
         raise EcoauditError("the W&B run file holds no history row and no GPU metric", where=file.path)
@@ -155,6 +156,8 @@ def _start(data: bytes, run: _Run) -> None:
             run.run_id = value.decode("utf-8", "replace") or None
         elif number == 4 and isinstance(value, bytes):
             _configure(value, run)
+        elif number == 13 and isinstance(value, bytes):
+            run.host = value.decode("utf-8", "replace") or None
         elif number == 17 and isinstance(value, bytes):
             run.start_s = values.clock_s(timestamp_s(value))
         elif number == 18:

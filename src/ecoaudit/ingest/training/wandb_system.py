@@ -57,10 +57,11 @@ class GpuMetrics:
         account: Account,
         boards: Sequence[GpuInfo] = (),
         world_size: int | None = None,
+        host: object = None,
     ) -> Telemetry:
         """Return the telemetry of the run's GPUs; `boards` describes the node's GPUs in the order of their index.
 
-        `world_size` is the number of GPUs that the run's configuration states.
+        `world_size` is the number of GPUs that the run's configuration states, `host` what the log names as the node.
         """
         self.readings.power_w = board_power(np.array(self.readings.power_w), account).tolist()
         table = frame(self.readings)
@@ -68,7 +69,7 @@ class GpuMetrics:
         kept = _of_the_run(indices, table.util_percent, self.own, account, alone=world_size == 1)
         return Telemetry(
             source=Source(file.path, name),
-            host=None,
+            host=host if isinstance(host, str) and host else None,
             gpus=tuple(self._info(indices[column], boards) for column in kept),
             time_s=table.time_s,
             power_w=table.power_w[:, kept],
@@ -95,8 +96,8 @@ def boards_of(metadata: Mapping[str, Any]) -> tuple[GpuInfo, ...]:
     return tuple(boards)
 
 
-def boards_near(file: LogFile) -> tuple[GpuInfo, ...]:
-    """Return the GPUs that the run's `wandb-metadata.json` names, none where it is not beside the file.
+def metadata_near(file: LogFile) -> Mapping[str, Any]:
+    """Return the run's `wandb-metadata.json` (its GPUs, its host), empty where it is not beside the file.
 
     A run's folder keeps it in `files`; notebook services keep the run file one folder deeper, in `tmp`.
     """
@@ -106,8 +107,8 @@ def boards_near(file: LogFile) -> tuple[GpuInfo, ...]:
             data = json.loads((beside / "wandb-metadata.json").read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
             continue
-        return boards_of(data) if isinstance(data, dict) else ()
-    return ()
+        return data if isinstance(data, dict) else {}
+    return {}
 
 
 def _board(entry: Mapping[str, Any]) -> GpuInfo:
