@@ -55,8 +55,21 @@ def test_two_machines_called_localhost_are_two_nodes() -> None:
 def test_more_boards_at_a_time_than_a_node_has_are_those_of_two() -> None:
     together = [node("a", 0, 1000, host="worker"), node("b", 0, 1000, host="worker")]
     assert audit(telemetry=together).hardware.nodes == 2
-    replaced = [node("a", 0, 500, host="worker"), node("b", 501, 1000, host="worker")]
-    assert audit(telemetry=replaced).hardware.nodes == 1
+    replaced = audit(telemetry=[node("a", 0, 500, host="worker"), node("b", 501, 1000, host="worker")])
+    assert (replaced.hardware.nodes, replaced.hardware.gpu_count) == (1, 8)
+    assert l2_kwh(replaced) == pytest.approx(8 * WATTS * 1000 / 3.6e6)
+    assert said(replaced, "8 GPU(s) came in the place of others that were gone by then")
+
+
+def test_a_board_that_was_exchanged_counts_as_one_and_its_counter_begins_anew() -> None:
+    before, after = node("a", 0, 500, host="n1"), node("a", 2000, 3000, host="n1")
+    new = (*after.gpus[:7], replace(after.gpus[7], uuid="GPU-new"))
+    counted = np.arange(1001.0)[:, np.newaxis] * np.full(8, WATTS)
+    before = replace(before, energy_j=counted[:501])
+    after = replace(after, gpus=new, energy_j=counted + 2000 * WATTS + np.array([0.0] * 7 + [3e5]))
+    found = audit(telemetry=[before, after])
+    assert found.hardware.gpu_count == 8
+    assert l2_kwh(found) == pytest.approx(8 * WATTS * 3000 / 3.6e6)
 
 
 def test_recorders_confined_to_their_own_board_are_of_one_node() -> None:

@@ -60,7 +60,8 @@ class Source:
 class GpuInfo:
     """One GPU as its log describes it; `share` is the job's part of one that is divided (MIG), by compute slices.
 
-    `ceiling_w` is what the board can draw at most for as long as a sample, as the model knows: no log tells.
+    `ceiling_w` is what the board can draw at most for as long as a sample, and `place` the UUID of the board that was
+    where this one came later, as the model knows: no log tells.
     """
 
     index: int | None = None
@@ -71,6 +72,7 @@ class GpuInfo:
     mig: bool | None = None
     share: float | None = None
     ceiling_w: float | None = None
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

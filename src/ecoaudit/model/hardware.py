@@ -10,6 +10,7 @@ from ecoaudit.model.inputs import GIVEN, ModelOptions, StatedHardware, Tables
 from ecoaudit.model.nodes import Stream
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.partition import share_of
+from ecoaudit.model.places import board_key
 from ecoaudit.quantity import Basis, Quantity
 from ecoaudit.reference.types import Cooling, Gpu
 
@@ -223,7 +224,7 @@ def _unique(stream: Stream) -> list[GpuInfo]:
     known: dict[object, GpuInfo] = {}
     for file in stream.files:
         for column, gpu in enumerate(file.gpus):
-            known.setdefault(gpu.uuid or (gpu.index if gpu.index is not None else column), gpu)
+            known.setdefault(board_key(gpu, column), gpu)
     return list(known.values())
 
 

@@ -9,6 +9,7 @@ from itertools import count
 
 from ecoaudit.ingest.records import Telemetry
 from ecoaudit.model.notes import Notes
+from ecoaudit.model.places import in_places
 
 GENERIC_HOSTS = frozenset(
     {"localhost", "localhost.localdomain", "(none)", "none", "unknown", "linux", "ubuntu", "debian"}
@@ -97,14 +98,17 @@ def nodes_of(telemetry: Sequence[Telemetry], notes: Notes) -> tuple[tuple[Teleme
     Files that share a board are of one node, whatever names its host had: a restarted container has another. Files
     that share a host's name are of one node unless their boards differ and the name is generic, or the boards at one
     time are more than the node has by its recorder. A file without a name and without UUIDs goes on with the node of
-    the same GPUs whose last such file ended just before it.
+    the same GPUs whose last such file ended just before it. Boards that replaced others are marked (`places`).
     """
     nodes = _Nodes()
     for file in sorted((f for f in telemetry if f.time_s.size), key=lambda f: float(f.time_s[0])):
         nodes.place(file)
     found = tuple(nodes.all.values())
     _tell(found, notes)
-    return tuple(tuple(sorted(node.files, key=lambda f: float(f.time_s[0]))) for node in found)
+    placed = tuple(in_places(sorted(node.files, key=lambda f: float(f.time_s[0]))) for node in found)
+    if later := {gpu.uuid for files in placed for file in files for gpu in file.gpus if gpu.place}:
+        notes.warn(f"{len(later)} GPU(s) came in the place of others that were gone by then: a place counts as one GPU")
+    return placed
 
 
 def _is_named(node: _Node, host: str, files: Sequence[Telemetry]) -> bool:

@@ -163,12 +163,17 @@ def regular_sums(
     }
 
 
-def merge(a: Partial, b: Partial) -> Partial:
-    """Join two stretches of one device, `a` before `b`; the interval between them becomes an open row."""
+def merge(a: Partial, b: Partial, *, same: bool = True) -> Partial:
+    """Join two stretches of one device, `a` before `b`; the interval between them becomes an open row.
+
+    Where another device has taken the first one's place, not the `same`, no counter tells of that interval.
+    """
     step = b.first[T] - a.last[T]
     if step < 0:
         raise ValueError("stretches must be merged in the order of time and must not overlap")
     between = np.stack([a.last, b.first])[np.newaxis]
+    if not same:
+        between[..., E] = np.nan
     values = np.concatenate((a.step_s, b.step_s, _three_digits(np.array([step]))[: int(step > 0)]))
     counts = np.concatenate((a.step_count, b.step_count, np.ones(int(step > 0), dtype=np.int64)))
     step_s, where = np.unique(values, return_inverse=True)

@@ -9,6 +9,7 @@ from ecoaudit.ingest.records import FloatArray, GpuInfo, Telemetry
 from ecoaudit.model.accumulate import Accumulator
 from ecoaudit.model.intervals import BoolArray
 from ecoaudit.model.meter_sums import MeterSums, add_meter, reduce_meter
+from ecoaudit.model.places import board_key
 from ecoaudit.model.reduce import E, P, Partial, T, U, ceiling_of, late_s, merge, open_above, sampling
 
 BLOCK = 2048
@@ -159,7 +160,7 @@ class Reduction:
     def sums(self) -> FileSums:
         """Return what was reduced."""
         self._reduce()
-        names = [info.uuid or (info.index if info.index is not None else i) for i, info in enumerate(self._infos)]
+        names = [board_key(info, column) for column, info in enumerate(self._infos)]
         parts = zip(self._infos, self._gpus.partials(), strict=True)
         return FileSums(
             dict(zip(names, parts, strict=True)), dict(zip(self._zones, self._host.partials(), strict=True))
@@ -170,13 +171,14 @@ def merge_files(a: FileSums, b: FileSums) -> FileSums:
     """Join two files of one node, `a` before `b`; their meters are joined apart, with the sieve of the node."""
     gpus, zones = dict(a.gpus), dict(a.zones)
     for key, (info, part) in b.gpus.items():
-        gpus[key] = (info, _joined(gpus[key][1] if key in gpus else None, part))
+        before, earlier = gpus.get(key, (info, None))
+        gpus[key] = (info, _joined(earlier, part, same=before.uuid == info.uuid))
     for zone, part in b.zones.items():
         zones[zone] = _joined(zones.get(zone), part)
     return FileSums(gpus, zones, None, a.impossible + b.impossible)
 
 
-def _joined(a: Partial | None, b: Partial | None) -> Partial | None:
+def _joined(a: Partial | None, b: Partial | None, *, same: bool = True) -> Partial | None:
     if a is None or b is None:
         return b if a is None else a
-    return merge(a, b)
+    return merge(a, b, same=same)
