@@ -24,6 +24,16 @@ def test_two_recordings_a_month_apart_are_refused_with_their_times(hosts: tuple[
     assert "2025-11-24T16:10:00.000Z" in line and "2025-12-24T16:00:00.000Z" in line
 
 
+def test_recordings_in_local_time_and_in_utc_are_asked_for_their_zone() -> None:
+    logs = [
+        telemetry([constant(500.0)], TEN_MINUTES, host="n1"),
+        telemetry([constant(500.0)], TEN_MINUTES + 5 * HOUR, host="n2", clock="naive", log_format="nvidia_smi_csv"),
+    ]
+    with pytest.raises(EcoauditError) as error:
+        audit(telemetry=logs)
+    assert error.value.line().endswith("give --timezone")
+
+
 def test_a_log_appended_to_on_two_days_is_refused() -> None:
     both = np.concatenate((TEN_MINUTES, TEN_MINUTES + 24 * HOUR))
     with pytest.raises(EcoauditError, match="several runs"):

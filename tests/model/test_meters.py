@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from ecoaudit.ingest.records import UNSAID_SIDE, FloatArray, ReadQuality, Source
-from ecoaudit.model.meters import integrate_meter, node_meters
+from ecoaudit.model.inputs import StatedHardware
+from ecoaudit.model.meter_energy import integrate_meter
+from ecoaudit.model.meters import node_meters
 from ecoaudit.model.notes import Notes
 from ecoaudit.quantity import Basis, Boundary
 from model.runs import START, audit, constant, described, meter, mlperf_result, telemetry, training
@@ -204,3 +206,27 @@ def test_a_drop_out_of_ten_readings_is_one_gap() -> None:
     (gap,) = audit(telemetry=[log]).quality.gaps
     assert (gap.where, gap.duration_s) == ("meter node 0", 11.0)
     assert gap.energy is not None and gap.energy.value == pytest.approx(7600.0 / 3.6e6)
+
+
+def test_two_kinds_of_meters_of_one_node_count_once_and_check_each_other() -> None:
+    """A PDU and the BMC read the same node: the meter on the wall counts."""
+    t = np.arange(0.0, 101.0)
+    boards = telemetry([constant(600.0)] * 8, t)
+    pdu = meter(constant(6000.0), t, "pdu")
+    pdu = replace(pdu, source=replace(pdu.source, format="watts_csv"))
+    bmc = meter(constant(5880.0), t, "bmc")
+    bmc = replace(bmc, source=replace(bmc.source, format="ipmi"))
+    for recorded in ([boards], []):
+        found = audit(telemetry=recorded, meters=[bmc, pdu], training=[training()])
+        assert found.energy.measured.node
+        assert found.energy.measured.node.value == pytest.approx(6000.0 * 100 / KWH)
+        assert any("read -2.0 %" in text for text in found.quality.warnings)
+
+
+def test_two_kinds_of_meters_of_two_stated_nodes_both_count() -> None:
+    t = np.arange(0.0, 101.0)
+    bmc = meter(constant(5880.0), t, "bmc")
+    logs = [meter(constant(6000.0), t), replace(bmc, source=replace(bmc.source, format="ipmi"))]
+    found = audit(meters=logs, training=[training()], hardware=StatedHardware(nodes=2))
+    assert found.energy.measured.node
+    assert found.energy.measured.node.value == pytest.approx(11_880.0 * 100 / KWH)

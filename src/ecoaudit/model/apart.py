@@ -24,6 +24,7 @@ def check_one_run(found: Sequence[Stream], job: Span) -> None:
     They are when no node recorded for over an hour and for more than half of the job, or when of several nodes no two
     recorded at the same time and a node lacks more than an hour. A node that starts late or stops early is a gap.
     """
+    mixed = len({file.clock for stream in found for file in stream.files}) > 1
     nodes = [_covered(stream, job) for stream in found]
     spans = sorted(span for node in nodes for span in node)
     together = _union(spans)
@@ -33,13 +34,13 @@ def check_one_run(found: Sequence[Stream], job: Span) -> None:
     holes = [(end, start) for (_, end), (start, _) in pairwise(together)]
     hole = max(holes, key=lambda h: h[1] - h[0], default=None)
     if hole is not None and hole[1] - hole[0] > HOLE_S and covered_s < COVERED * job.duration_s:
-        raise _several("recordings", _before(found, hole[0]), hole, covered_s, job)
+        raise _several("recordings", _before(found, hole[0]), hole, covered_s, job, mixed=mixed)
     ends = [(node[0][0], node[-1][1]) for node in nodes if node]
     ends.sort()
     in_turn = len(ends) > 1 and all(a[1] <= b[0] for a, b in pairwise(ends))
     if in_turn and min(job.duration_s - _length(node) for node in nodes) > HOLE_S:
         hole = ends[0][1], ends[1][0]
-        raise _several("recordings", _before(found, hole[0]), hole, covered_s / len(nodes), job)
+        raise _several("recordings", _before(found, hole[0]), hole, covered_s / len(nodes), job, mixed=mixed)
 
 
 def check_one_log(training: TrainingLog, job: Span) -> None:
@@ -53,12 +54,15 @@ def check_one_log(training: TrainingLog, job: Span) -> None:
         raise _several("steps", training.source.path, hole, _length(spans), job)
 
 
-def _several(what: str, where: str | None, hole: tuple[float, float], covered_s: float, job: Span) -> EcoauditError:
+def _several(
+    what: str, where: str | None, hole: tuple[float, float], covered_s: float, job: Span, *, mixed: bool = False
+) -> EcoauditError:
+    zone = "; one of their clocks is local time: if they are of one run, give --timezone" if mixed else ""
     return EcoauditError(
         f"the {what} are of several runs: one ends at {iso(hole[0])}, the next starts at {iso(hole[1])}, and they "
         f"cover {covered_s / job.duration_s:.1%} of the time from {iso(job.start_s)} to {iso(job.end_s)}",
         where=where,
-        fix="audit them apart; what was not recorded between them is neither energy nor GPU-hours of a run",
+        fix=f"audit them apart; what was not recorded between them is neither energy nor GPU-hours of a run{zone}",
     )
 
 

@@ -191,7 +191,8 @@ def _read(
 ) -> _Read:
     telemetry, impossible = plausible(logs.telemetry, tables, notes)
     training = combine(logs.training, notes)
-    found = streams(dated(telemetry, training, notes), notes)
+    nodes_stated = options.hardware.nodes if options.hardware is not None else None
+    found = streams(dated(telemetry, training, notes), notes, nodes_stated)
     note_incidents(found, notes)
     marked = marked_training(found)
     if marked is not None:
@@ -231,7 +232,7 @@ def _meters(logs: RunLogs, read: _Read, options: ModelOptions, notes: Notes) -> 
     if read.cuts is None:
         return None
     own = () if any(m.kind == "node" for m in logs.meters) else own_meters(read.nodes, read.cuts.edges)
-    return node_meters((*logs.meters, *own), read.cuts.edges, options.meter_boundary, notes)
+    return node_meters((*logs.meters, *own), read.cuts.edges, options.meter_boundary, notes, read.system.nodes)
 
 
 def _grounded(

@@ -121,7 +121,8 @@ def describe_system(
             who = f"{without} nodes" if without > 1 else "one node"
             notes.warn(f"{who} recorded no GPU: of its energy only what a meter of its own read is known")
         return _recorded(with_gpus, training, described, given, options, common, tables, notes)
-    meters = len({m.label for m in logs.meters if m.kind == "node"})
+    kinds = Counter(kind for kind, _ in {(m.source.format, m.label) for m in logs.meters if m.kind == "node"})
+    meters = max(kinds.values(), default=0)  # of several kinds of meters each reads all nodes
     per_node = options.node_gpu_count or (described.gpus_per_node if described else None)
     nodes = given.nodes or (described.nodes if described else None) or meters or len(found) or None
     told = nodes * per_node if nodes and per_node else (training.world_size if training else None)

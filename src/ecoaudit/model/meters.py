@@ -1,21 +1,15 @@
-"""Energy of the nodes by their own power meters (MLPerf power logs, IPMI, Redfish, PDU), AC at the wall.
+"""The nodes' own power meters (MLPerf power logs, IPMI, Redfish, PDU): which of them count, AC at the wall."""
 
-Trapezoid over the window; the values at its two ends are interpolated, and held where the log does not reach. Long
-intervals are bridged linearly, and readings that no running node has (0 W or less, or below a twentieth of the
-meter's median) stay in the value: both count as gaps, are reported as a share, and widen the interval to what the
-lowest and the highest valid power of the run would have given. No efficiency, switch or scaling factor enters.
-"""
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from ecoaudit.ingest.records import FloatArray, MeterLog, ReadQuality, Sieve, Source
+from ecoaudit.ingest.records import FloatArray, MeterLog, ReadQuality, Source
 from ecoaudit.model.clock import half_hour_offset, iso
-from ecoaudit.model.intervals import split, trapezoid_j
-from ecoaudit.model.meter_sums import DEAD_BELOW, GAP_FACTOR, MeterSums, reduce_meter
+from ecoaudit.model.meter_energy import MeterEnergy, finished, integrate_meter
+from ecoaudit.model.meter_sums import GAP_FACTOR
 from ecoaudit.model.nodes import NodeReading
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.uncertainty import Uncertain, exact, factor, relative
@@ -26,6 +20,8 @@ ACCURACY = 0.05
 """Accuracy that MLPerf Training's power rules ask of a meter (training_policies, power_measurement.adoc)."""
 ACCOUNTING = "sacct"
 """Energy of a job by Slurm's accounting: the nodes' own sensors, of whose accuracy ACCURACY is a judgement."""
+ON_THE_WALL = ("mlperf_power", "watts_csv")
+"""Kinds of meters outside of the node, the most trusted first."""
 SUPPLY_EFFICIENCY = (0.96, 0.94, 0.985)
 """AC to DC in a node's power supplies: Dell declares 0.96, Lenovo 0.94 for MLPerf; 80 PLUS Titanium reaches 0.96+;
 DC over AC of the same SMC runs is 0.971 to 0.987."""
@@ -34,31 +30,6 @@ DC over AC of the same SMC runs is 0.971 to 0.987."""
 def meter_accuracy() -> Uncertain:
     """Return the factor of node meters' accuracy: one for all that rests on a meter, so it cancels between them."""
     return relative("node meter accuracy", ACCURACY)
-
-
-@dataclass(frozen=True, slots=True)
-class MeterGap:
-    """A stretch of one meter without valid readings; `energy_j` is what the line over it holds."""
-
-    label: str
-    start_s: float
-    end_s: float
-    energy_j: float
-
-
-@dataclass(frozen=True, slots=True)
-class MeterEnergy:
-    """Energy of one meter by segment (J), the share of the window in gaps, and what the gaps could hold at most."""
-
-    label: str
-    energy_j: FloatArray
-    gap_s: float
-    gap_low_j: float
-    gap_high_j: float
-    gaps: tuple[MeterGap, ...]
-    readings: int
-    invalid_readings: int
-    step_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +82,7 @@ def own_meters(nodes: Sequence[NodeReading], edges: FloatArray) -> tuple[MeterLo
         if head is not None:
             if node.meter is not None and node.meter.first[0] < node.meter.last[0]:
                 step_s = head.sieve.gap_s / GAP_FACTOR
-                found.append(OwnMeter(name, _finished(node.stream.label, node.meter, edges, head.sieve, step_s)))
+                found.append(OwnMeter(name, finished(node.stream.label, node.meter, edges, head.sieve, step_s)))
             continue
         parts = [(f.time_s, f.node_power_w) for f in files if f.node_power_w is not None]
         if not parts:
@@ -130,8 +101,12 @@ def node_meters(
     edges: FloatArray,
     stated: Literal["ac", "dc"] | None,
     notes: Notes,
+    nodes: int | None = None,
 ) -> NodeMeters | None:
-    """Integrate the node meters over the segments between `edges`; None where there is none with readings."""
+    """Integrate the node meters over the segments between `edges`; None where there is none with readings.
+
+    Of several kinds of meters that are more than the `nodes` one counts, the others are compared with it.
+    """
     by_boundary: dict[Literal["ac", "dc"], list[MeterLog | OwnMeter]] = {}
     unsaid = False
     for log in logs:
@@ -157,8 +132,9 @@ def node_meters(
     if len(by_boundary) == 2:
         notes.warn("the run is metered on both sides of the power supplies: AC is used, the DC readings are left out")
     side: Literal["ac", "dc"] = "ac" if "ac" in by_boundary else "dc"
-    chosen = by_boundary[side]
-    meters = tuple(log.energy if isinstance(log, OwnMeter) else integrate_meter(log, edges) for log in chosen)
+    chosen, others = _one_kind(by_boundary[side], nodes)
+    meters = _integrated(chosen, edges)
+    _compare(meters, _kind(chosen[0]), others, edges, notes)
     _note_shared_channels([log for log in chosen if isinstance(log, MeterLog)], notes)
     window_s = float(edges[-1] - edges[0])
     gap_share = sum(m.gap_s for m in meters) / (window_s * len(meters))
@@ -190,6 +166,49 @@ def node_meters(
         source=f"{len(meters)} × {_kind(chosen[0])} at the node, {side.upper()}, trapezoid",
         accounted=any(_kind(log) == ACCOUNTING for log in chosen),
     )
+
+
+def _integrated(logs: Sequence[MeterLog | OwnMeter], edges: FloatArray) -> tuple[MeterEnergy, ...]:
+    return tuple(log.energy if isinstance(log, OwnMeter) else integrate_meter(log, edges) for log in logs)
+
+
+def _one_kind(
+    logs: list[MeterLog | OwnMeter], nodes: int | None
+) -> tuple[list[MeterLog | OwnMeter], dict[str, list[MeterLog | OwnMeter]]]:
+    """Return the meters that count, and by kind those that read the same nodes again.
+
+    Of kinds with as many meters as nodes, else of all, the most trusted counts: meters on the wall before a node's
+    own sensors, these before job accounting.
+    """
+    kinds: dict[str, list[MeterLog | OwnMeter]] = {}
+    for log in logs:
+        kinds.setdefault(_kind(log), []).append(log)
+    if nodes is None or len(logs) <= nodes or len(kinds) == 1:
+        return logs, {}
+    best = min(kinds, key=lambda kind: (len(kinds[kind]) != nodes, _distrust(kind)))
+    return kinds.pop(best), kinds
+
+
+def _distrust(kind: str) -> int:
+    return ON_THE_WALL.index(kind) if kind in ON_THE_WALL else len(ON_THE_WALL) + (kind == ACCOUNTING)
+
+
+def _compare(
+    counted: Sequence[MeterEnergy],
+    kind: str,
+    others: Mapping[str, Sequence[MeterLog | OwnMeter]],
+    edges: FloatArray,
+    notes: Notes,
+) -> None:
+    """Tell what meters that are not counted read, in % of those that are."""
+    whole = sum(float(meter.energy_j.sum()) for meter in counted)
+    for name, logs in others.items():
+        again = sum(float(meter.energy_j.sum()) for meter in _integrated(logs, edges))
+        read = f" and read {100.0 * (again / whole - 1.0):+.1f} %" if whole > 0 else ""
+        notes.warn(
+            f"{len(counted)} {kind} meters and {len(logs)} {name} meters are of the same nodes: the former count, the "
+            f"latter are a check{read}; if they are of others, give --nodes"
+        )
 
 
 def _kind(log: MeterLog | OwnMeter) -> str:
@@ -230,75 +249,6 @@ def on_clock(log: MeterLog, edges: FloatArray, notes: Notes) -> MeterLog | None:
         notes.null("energy.measured.node", "no node meter's log meets the run")
         return None
     return log
-
-
-def integrate_meter(log: MeterLog, edges: FloatArray) -> MeterEnergy:
-    """Return one meter's energy by segment, with its gaps; `edges` span the window."""
-    read = np.isfinite(log.power_w)
-    times, power = log.time_s[read], log.power_w[read]
-    order = np.argsort(times, kind="stable")
-    times, power = times[order], power[order]
-    steps = np.diff(times)
-    steps = steps[steps > 0]
-    step = float(np.median(steps)) if steps.size else None
-    sieve = Sieve(dead_w=max(0.0, DEAD_BELOW * float(np.median(power))), gap_s=GAP_FACTOR * step if step else 0.0)
-    sums = reduce_meter(times, power, edges, sieve)
-    if sums is None:
-        raise ValueError("a meter without a reading cannot be integrated")
-    return _finished(log.label, sums, edges, sieve, step)
-
-
-def _finished(label: str, sums: MeterSums, edges: FloatArray, sieve: Sieve, step_s: float | None) -> MeterEnergy:
-    """Return the energy of a meter whose readings were reduced with the same `edges` and `sieve`."""
-    start, end = float(edges[0]), float(edges[-1])
-    energy, rows = sums.energy_j, [sums.gaps]
-    # Beyond its ends the log holds its last value; more than a gap's length of that is a gap too.
-    for a, b, value in ((start, *sums.first), (sums.last[0], end, sums.last[1])):
-        if b > a:
-            held = np.array([[a, b, value, value]])
-            energy = energy + _in_segments(held[0], edges)
-            if b - a > sieve.gap_s or value <= sieve.dead_w:
-                rows.append(held)
-    gaps = np.concatenate(rows)
-    gaps = gaps[(gaps[:, 1] > start) & (gaps[:, 0] < end)]
-    gaps = gaps[np.argsort(gaps[:, 0], kind="stable")]
-    starts, ends = np.maximum(gaps[:, 0], start), np.minimum(gaps[:, 1], end)
-    pieces = [float(_in_segments(gap, np.array([start, end]))[0]) for gap in gaps]
-    gap_s, gap_j = float((ends - starts).sum()), sum(pieces)
-    low, high = (sums.low_w, sums.high_w) if sums.high_w >= sums.low_w else (0.0, 0.0)
-    return MeterEnergy(
-        label=label,
-        energy_j=energy,
-        gap_s=gap_s,
-        gap_low_j=min(0.0, low * gap_s - gap_j),
-        gap_high_j=max(0.0, high * gap_s - gap_j),
-        gaps=tuple(
-            MeterGap(label, float(a), float(b), joules)
-            for a, b, joules in _one_each(zip(starts, ends, pieces, strict=True))
-            if b > a
-        ),
-        readings=sums.readings,
-        invalid_readings=sums.invalid,
-        step_s=step_s,
-    )
-
-
-def _one_each(gaps: Iterable[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
-    """Return gaps (start, end, energy) in the order of time, those that touch as one: a drop-out of many readings."""
-    found: list[tuple[float, float, float]] = []
-    for start, end, joules in gaps:
-        if found and found[-1][1] == start:
-            first, _, before = found.pop()
-            found.append((first, end, before + joules))
-        else:
-            found.append((start, end, joules))
-    return found
-
-
-def _in_segments(interval: FloatArray, edges: FloatArray) -> FloatArray:
-    """Return the energy by segment of one interval: its two times and its two powers."""
-    t0, t1, p0, p1 = interval[:, np.newaxis]
-    return split(edges, t0, t1, trapezoid_j(t0, t1, p0, p1), p0, p1)
 
 
 def _note_shared_channels(logs: Sequence[MeterLog], notes: Notes) -> None:

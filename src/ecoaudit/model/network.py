@@ -8,7 +8,8 @@ import numpy as np
 from ecoaudit.ingest.records import FloatArray, MeterLog
 from ecoaudit.model.clock import half_hour_offset
 from ecoaudit.model.intervals import trapezoid_j
-from ecoaudit.model.meters import ACCURACY, integrate_meter
+from ecoaudit.model.meter_energy import integrate_meter
+from ecoaudit.model.meters import ACCURACY
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.uncertainty import Uncertain, exact, factor, relative
 from ecoaudit.quantity import Basis

@@ -13,6 +13,7 @@ from ecoaudit.model.integrate import DeviceEnergy, integrate, unread
 from ecoaudit.model.meter_sums import MeterSums, add_meter, reduce_meter, sifted
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.profile import Profile, profile_of
+from ecoaudit.model.recorders import counted_once, only
 from ecoaudit.model.reduce import CEILING, ceiling_of, late_s
 from ecoaudit.model.reduction import FileSums, Impossible, Reducer, merge_files
 
@@ -79,10 +80,13 @@ class NodeReading:
     impossible: Impossible = field(default_factory=Impossible)
 
 
-def streams(telemetry: Sequence[Telemetry], notes: Notes) -> tuple[Stream, ...]:
-    """Group files by node (`identity.nodes_of`), sort them by time and drop what two files of one node both hold."""
+def streams(telemetry: Sequence[Telemetry], notes: Notes, nodes: int | None = None) -> tuple[Stream, ...]:
+    """Group files by node (`identity.nodes_of`), sort them by time and drop what two files of one node both hold.
+
+    `nodes` is how many the user says there were.
+    """
     found = []
-    for number, files in enumerate(nodes_of(telemetry, notes)):
+    for number, files in enumerate(nodes_of(counted_once(telemetry, nodes, notes), notes)):
         label = f"node {number}"
         host = next((file.host for file in files if file.host is not None), None)
         found.append(Stream(label, host, _without_overlap(files, label, notes)))
@@ -116,20 +120,7 @@ def _after(file: Telemetry, time_s: float) -> Telemetry:
     if file.head is not None:
         sieve = replace(file.head.sieve, after_s=time_s)
         return replace(file, time_s=np.maximum(file.time_s, time_s), head=replace(file.head, sieve=sieve))
-    keep = file.time_s > time_s
-
-    def cut(values: FloatArray | None) -> FloatArray | None:
-        return None if values is None else values[keep]
-
-    return replace(
-        file,
-        time_s=file.time_s[keep],
-        power_w=file.power_w[keep],
-        energy_j=cut(file.energy_j),
-        util_percent=cut(file.util_percent),
-        host_energy_j={zone: values[keep] for zone, values in file.host_energy_j.items()},
-        node_power_w=cut(file.node_power_w),
-    )
+    return only(file, file.time_s > time_s)
 
 
 def read_nodes(
