@@ -59,9 +59,9 @@ def test_another_pue_is_no_change_of_the_workload() -> None:
     verdict = judge(head, budgets, base=base)
     assert [check.outcome for check in verdict.checks] == [Outcome.PASS] * 3
     assert verdict.checks[0].message.endswith(
-        "+0.0 % against the base, compared at the nodes (AC), L3, limit +5 %; PUE differs (1.15 and 1.56)"
+        "+0.0 % against the base, compared at the nodes (AC), L3, limit +5 %; PUE differs (1.15 in the base, 1.56 here)"
     )
-    assert "PUE differs (1.15 and 1.56): compared at the nodes (AC), L3" in verdict.notes
+    assert "PUE differs (1.15 in the base, 1.56 here): compared at the nodes (AC), L3" in verdict.notes
     carbon = {d.part: d for d in verdict.deltas if d.part in {"total", "method", "grid"}}
     assert carbon["total"].percent == pytest.approx((1.56 / 1.15 - 1) * 100)
     assert carbon["method"].percent == pytest.approx((1.56 / 1.15 - 1) * 100)
@@ -73,19 +73,19 @@ def test_one_pue_of_two_sources_is_not_held_equal() -> None:
     head = with_energy(l3_audit(), pue=sourced(quantity(1.2, "1"), "site B, 2025"))
     comparison = compare(head, base)
     assert energy(head, base).boundary == Boundary.NODE
-    assert any("PUE has two sources (site A, 2025 and site B, 2025)" in note for note in comparison.notes)
+    assert any("PUE has two sources (site A, 2025 in the base, site B, 2025 here)" in note for note in comparison.notes)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ({"cooling": "immersion"}, {"cooling": "air"}, "cooling differs (immersion and air)"),
+        ({"cooling": "immersion"}, {"cooling": "air"}, "cooling differs (immersion in the base, air here)"),
         (
             {"host_w": 1900.0},
             {"host_w": 2600.0},
-            "node line differs (1,900 W + 1.1 × GPU power and 2,600 W + 1.1 × GPU power)",
+            "node line differs (1,900 W + 1.1 × GPU power in the base, 2,600 W + 1.1 × GPU power here)",
         ),
-        ({"nodes": 1}, {"nodes": 2}, "number of GPUs a node differs (8 and 4)"),
+        ({"nodes": 1}, {"nodes": 2}, "number of GPUs a node differs (8 in the base, 4 here)"),
     ],
 )
 def test_other_nodes_are_compared_at_the_gpu_boards(old: dict[str, Any], new: dict[str, Any], words: str) -> None:
@@ -106,7 +106,9 @@ def test_energy_per_token_follows_to_the_boards() -> None:
 def test_switches_in_one_audit_alone_are_no_change_of_the_workload() -> None:
     base, head = l3_audit(), with_energy(l3_audit(), measured=MeasuredEnergy(network=quantity(0.4, "kWh")))
     assert energy(head, base).boundary == Boundary.NODE
-    assert any("network energy differs (not included and test)" in note for note in compare(head, base).notes)
+    assert any(
+        "network energy differs (not included in the base, test here)" in note for note in compare(head, base).notes
+    )
 
 
 def test_a_meter_is_never_compared_with_a_model() -> None:
@@ -129,7 +131,7 @@ def test_a_limit_and_a_tdp_are_two_methods() -> None:
     head = msgspec.structs.replace(base, hardware=msgspec.structs.replace(base.hardware, gpus=[group]))
     budgets = [Budget(metric="energy_kwh", max=5.0), Budget(metric="energy_kwh", max_increase_percent=5)]
     verdict = judge(head, budgets, base=base)
-    assert "power of a board differs (its TDP and its enforced limit)" in verdict.not_comparable[0]
+    assert "power of a board differs (its TDP in the base, its enforced limit here)" in verdict.not_comparable[0]
     assert [c.outcome for c in verdict.checks] == [Outcome.FAIL, Outcome.INCONCLUSIVE]
     assert not verdict.deltas
 

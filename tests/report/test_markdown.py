@@ -34,9 +34,17 @@ def test_comment(name: str, golden: Callable[[str, str], None]) -> None:
 
 def test_a_reader_with_ten_seconds_gets_verdict_carbon_interval_and_change_first() -> None:
     heading, lead = render("llm").split("\n\n")[:2]
-    assert heading == "### ✅ Pass: 2.21\u00a0kg\u00a0CO₂e · llama-7b-sft"
-    assert "90 % interval 1.91" in lead
+    assert heading == "### ✅ Pass: 2.21\u00a0kg\u00a0CO₂e (1.91\u2060–\u20602.54) · llama-7b-sft"
     assert "Energy per token against the base: **−5.1 %**" in lead
+
+
+def test_a_budget_that_fails_stands_before_those_that_hold_and_its_change_is_told_once() -> None:
+    base, head = examples.llm_run(), examples.llm_run(scale=1.2)
+    rise = Budget(metric="j_per_token", max_increase_percent=5)
+    text = markdown.render(head, judge(head, [Budget(metric="energy_kwh", max=1e6), rise], base=base), max_bytes=60_000)
+    lead, listed = text.split("\n\n")[1], text.split("**Budgets**\n\n")[1]
+    assert lead.startswith("Over budget: energy per token +20.0 % against the base") and lead.count("+20") == 1
+    assert listed.startswith("- ❌ energy per token") and "\n- ✅" in listed
 
 
 def test_the_baseline_line_names_source_commit_age_and_distance() -> None:
@@ -74,7 +82,7 @@ def test_a_gpu_boundary_headline_says_what_it_leaves_out(level: str, label: str)
     headline = msgspec.structs.replace(headline, level=level, boundary=Boundary.GPU, label="the whole facility")
     audit = msgspec.structs.replace(audit, energy=msgspec.structs.replace(audit.energy, headline=headline))
     text = markdown.render(audit, judge(audit), max_bytes=60_000)
-    assert label in text.split("\n\n")[1]
+    assert label in text.split("\n\n")[0]
     assert "the whole facility" not in text
 
 
@@ -223,7 +231,7 @@ def test_a_change_of_method_is_told_beside_the_change_and_not_as_the_workloads()
     text = markdown.render(head, judge(head, base=base), max_bytes=markdown.COMMENT_BYTES)
     lead = text.split("\n\n")[1]
     assert "no detectable change" in lead
-    assert f"; PUE differs \\({base.energy.pue.value:.4g} and 1.4\\)." in lead
+    assert f"; PUE differs \\({base.energy.pue.value:.4g} in the base, 1.4 here\\)." in lead
     row = next(line for line in text.splitlines() if line.startswith("| Carbon"))
     assert re.search(r"\| \+22 % \(operational, method \+22 %\) \|", row)
     energy = next(line for line in text.splitlines() if line.startswith("| Energy |"))

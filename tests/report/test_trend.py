@@ -21,3 +21,13 @@ def test_a_run_by_another_method_is_left_out_of_the_trend() -> None:
     found = trend(examples.llm_run(), history)
     assert found is not None
     assert [point.value is None for point in found.points] == [False, True, False, False]
+
+
+def test_a_run_on_other_hardware_is_left_out_and_two_points_are_no_trend() -> None:
+    run = examples.llm_run()
+    gpus = [msgspec.structs.replace(group, model="NVIDIA A100-SXM4-80GB") for group in run.hardware.gpus]
+    other = msgspec.structs.replace(run, hardware=msgspec.structs.replace(run.hardware, gpus=gpus))
+    found = trend(run, [run, other, run])
+    assert found is not None
+    assert [point.value is None for point in found.points] == [False, True, False, False]
+    assert trend(run, [other, run]) is None

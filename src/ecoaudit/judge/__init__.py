@@ -36,8 +36,8 @@ def judge(
     if comparison is None:
         if relative or on_missing_baseline != "pass":
             outcomes.append(Outcome(on_missing_baseline))
-            count = f"{len(relative)} relative budget{'s' * (len(relative) != 1)}"
-            notes.append(f"no baseline was found: {count} not judged ({on_missing_baseline})")
+            count = f"{len(relative)} relative budget{'s are' if len(relative) != 1 else ' is'}"
+            notes.append(f"no baseline was found: {count} not judged (on_missing_baseline: {on_missing_baseline})")
     else:
         checks += [check_relative(comparison, b) for b in relative]
     outcomes += [check.outcome for check in checks]

@@ -54,14 +54,14 @@ class Comparison:
 
 def compare(head: Audit, base: Audit, history: Sequence[Audit] = ()) -> Comparison:
     """Compare `head` with `base`; `history` holds further base runs and sharpens the noise band from five runs on."""
-    reasons = _reasons_not_comparable(head, base)
+    reasons = reasons_not_comparable(head, base)
     ground, met = common_ground(head, base, _energy, Boundary.FACILITY)
     if ground is None:
         inside = f"{'; '.join(met)}, and " if met else ""
         reasons.append(f"{inside}the two audits have no energy at a common level and boundary by one method")
     if reasons or ground is None:
         return Comparison(head, base, (), (), tuple(reasons), ())
-    peers = tuple(a for a in (base, *history) if not _reasons_not_comparable(head, a))
+    peers = tuple(a for a in (base, *history) if not reasons_not_comparable(head, a))
     # Energy per unit of work is shown at the boundary at which this run's report shows it.
     shown = head.efficiency.boundary or Boundary.GPU
     changes = [_change(metric, head, base, peers, shown) for metric in _PER_WORK]
@@ -83,10 +83,11 @@ def equal_work(head: Audit, base: Audit) -> bool:
     return False
 
 
-def _reasons_not_comparable(head: Audit, base: Audit) -> list[str]:
+def reasons_not_comparable(head: Audit, base: Audit) -> list[str]:
+    """Return why no figure of the two runs can be compared; empty where they can."""
     reasons = []
     if head.project != base.project:
-        reasons.append(f"other project: {base.project or 'none'} against {head.project or 'none'}")
+        reasons.append(f"other project: {base.project or 'none'} in the base, {head.project or 'none'} here")
     models = [sorted({_kind(g) for g in a.hardware.gpus}) for a in (base, head)]
     reasons += [
         f"{name} is no possible figure of the {which} run: {value:g}"
@@ -96,7 +97,7 @@ def _reasons_not_comparable(head: Audit, base: Audit) -> list[str]:
     ]
     if models[0] != models[1]:
         reasons.append(
-            f"other hardware: {', '.join(models[0]) or 'unknown'} against {', '.join(models[1]) or 'unknown'}"
+            f"other hardware: {', '.join(models[0]) or 'unknown'} in the base, {', '.join(models[1]) or 'unknown'} here"
         )
     return reasons
 

@@ -22,7 +22,7 @@ LABELS: dict[str, str] = {
     "j_per_token": "energy per token",
     "j_per_sample": "energy per sample",
     "mean_power_w": "mean power",
-    "workload": "workload",
+    "workload": "energy per unit of work",
 }
 
 PLACES = {

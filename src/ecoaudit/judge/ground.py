@@ -71,8 +71,8 @@ def differences(head: Audit, base: Audit, level: LevelName, boundary: Boundary) 
 
 def _in_words(name: str, old: _Part, new: _Part) -> str:
     if old.short != new.short:
-        return f"{name} differs ({old.short} and {new.short})"
-    return f"{name} has two sources ({old.long} and {new.long})"
+        return f"{name} differs ({old.short} in the base, {new.short} here)"
+    return f"{name} has two sources ({old.long} in the base, {new.long} here)"
 
 
 def _method(audit: Audit, level: LevelName, boundary: Boundary) -> dict[str, _Part]:

@@ -6,7 +6,7 @@ What decides (budgets) and what to doubt (warnings) is never cut: a log of a CI 
 from collections.abc import Iterable
 from pathlib import PurePath
 
-from ecoaudit.judge.verdict import Outcome, Verdict
+from ecoaudit.judge.verdict import Verdict
 from ecoaudit.markdown_text import clean
 from ecoaudit.model.audit import Audit
 from ecoaudit.report import facts, numbers, sparkline, view, warned, words
@@ -16,7 +16,6 @@ MAX_LINES = 40
 _MAX_CHECKS = 8
 _MAX_WARNINGS = 5
 _MAX_TEXT = 2000  # no text from a log floods the console
-_GRAVEST_FIRST = tuple(reversed(Outcome))
 _MAX_FIGURES = 9
 _MAX_PATHS = 4
 
@@ -103,12 +102,15 @@ def _power(audit: Audit) -> list[str]:
 
 
 def _verdict(verdict: Verdict) -> list[str]:
-    checks = sorted(verdict.checks, key=lambda check: _GRAVEST_FIRST.index(check.outcome))
+    checks = view.gravest_first(verdict)
     lines = [f"{words.OUTCOME_NAMES[check.outcome]}: {_text(check.message)}" for check in checks[:_MAX_CHECKS]]
-    if not lines:
+    unmatched = verdict.baseline is None and not verdict.deltas and bool(verdict.notes)
+    if not lines and not unmatched:
         lines = [f"Verdict: {_text(verdict.headline)}."]  # no line starts with text from outside
     elif len(checks) > _MAX_CHECKS:
         lines.append(f"and {len(checks) - _MAX_CHECKS} more budgets in report.md")
+    if unmatched:
+        lines.append(f"{_text(view.no_baseline(verdict))}.")
     delta = view.work_delta(verdict)
     if delta is not None:
         lines.append(f"Against the base: {_text(delta.text + view.method_differences(verdict))}")

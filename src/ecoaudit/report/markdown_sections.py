@@ -1,7 +1,8 @@
 """The sections of the Markdown report: each returns whole blocks, or an empty string when it has nothing to say."""
 
-from ecoaudit.judge.verdict import BudgetCheck, Delta
+from ecoaudit.judge.verdict import BudgetCheck, Delta, Outcome, Verdict
 from ecoaudit.markdown_text import code, escape
+from ecoaudit.quantity import Boundary
 from ecoaudit.report import numbers, sparkline, view, warned, words
 from ecoaudit.report.markdown_blocks import (
     Context,
@@ -18,39 +19,35 @@ _MAX_LINKS = 6
 
 
 def title(context: Context) -> str:
-    """Return the heading: verdict, carbon and project."""
+    """Return the heading: verdict, carbon (else energy) with its interval and what it leaves out, and project."""
     verdict = context.verdict
     _, carbon, _ = view.carbon_figure(context.audit)
     headline = context.audit.energy.headline
     quantity = carbon or (headline.value if headline else None)
-    figure = figure_text(numbers.show(quantity).text()) if quantity else None
+    figure = "energy and carbon not known"
+    if quantity is not None:
+        shown = numbers.show(quantity)
+        interval = f" ({figure_text(shown.interval)})" if shown.interval != numbers.NO_INTERVAL else ""
+        partial = f", {words.headline_label(headline)}" if headline and headline.boundary == Boundary.GPU else ""
+        figure = f"{figure_text(shown.text())}{interval}{partial}"
     project = context.audit.project
     parts = [
         f"{words.icon(verdict.outcome, judged=verdict.judged)} {words.verdict_name(verdict)}:",
-        figure or "energy and carbon not known",
+        figure,
         f"· {context.text(project, 80)}" if project else "",
     ]
     return "### " + " ".join(part for part in parts if part)
 
 
 def lead(context: Context) -> str:
-    """Return the sentence under the heading: interval, boundary and basis, then the verdict's reason and the change."""
-    _, carbon, boundary = view.carbon_figure(context.audit)
-    lines = []
-    if carbon is not None:
-        shown = numbers.show(carbon)
-        figure, interval = figure_text(shown.text()), figure_text(shown.interval)
-        where = context.text(boundary, 120)
-        lines.append(f"**{figure}** (90 % interval {interval}), {where}, {carbon.basis.value}.")
-    elif context.audit.energy.headline is not None:
-        why = view.reason(context.audit, "carbon.total", "intensity", "region", "zone", "carbon")
-        lines.append(f"Carbon is {words.NOT_KNOWN}: {context.text(why)}.")
-    lines.append(f"{context.text(context.verdict.headline, 300)}. {_change_sentence(context)}".strip())
-    return "<br>\n".join(lines)
+    """Return the sentence under the heading: the verdict's reason, and the change where the reason does not tell it."""
+    return f"{context.text(context.verdict.headline, 300)}. {_change_sentence(context)}".strip()
 
 
 def _change_sentence(context: Context) -> str:
     delta = view.work_delta(context.verdict)
+    if _told_by_the_reason(context.verdict):
+        return ""
     if delta is not None:
         inside = context.text(view.compared_inside(context.audit, delta))
         because = context.text(view.method_differences(context.verdict), 300)
@@ -59,6 +56,13 @@ def _change_sentence(context: Context) -> str:
         reasons = "; ".join(context.verdict.not_comparable)
         return f"Not comparable with the base ({context.text(reasons, 300)})."
     return ""
+
+
+def _told_by_the_reason(verdict: Verdict) -> bool:
+    """Return whether the verdict's reason is a budget on the change."""
+    return any(
+        check.kind == "relative" and check.outcome == verdict.outcome != Outcome.PASS for check in verdict.checks
+    )
 
 
 def figures(context: Context) -> str:
@@ -73,12 +77,12 @@ def figures(context: Context) -> str:
         if shown is None or row.quantity is None:
             cells += [words.NOT_KNOWN, "", *([""] if compared else []), context.text(row.reason, 160), ""]
         else:
-            change = [_change(row.delta, context.text(row.delta_at, 120)) if row.delta else ""] if compared else []
+            change = [_change(row.delta, context.text(row.delta_at, 120)) if row.delta else "not compared"]
             boundary = context.text(row.boundary, 120)
             cells += [
                 f"**{figure_text(shown.text())}**",
                 figure_text(shown.interval),
-                *change,
+                *(change if compared else []),
                 boundary,
                 row.quantity.basis.value,
             ]
@@ -101,7 +105,7 @@ def _change(delta: Delta, inside: str) -> str:
 
 def budgets(context: Context) -> str:
     """Return one line a budget: how much of it is used, and what was decided."""
-    checks = context.verdict.checks[: context.limits.rows]
+    checks = view.gravest_first(context.verdict)[: context.limits.rows]
     lines = [_budget_line(context, check) for check in checks]
     if not lines:
         return ""
@@ -120,7 +124,7 @@ def baseline(context: Context) -> str:
     """Return where the base run comes from: source, commit, age, distance, and how many runs set the noise."""
     found = context.verdict.baseline
     if found is None:
-        return "Baseline: none was found, so nothing is compared." if not context.verdict.deltas else ""
+        return f"{context.text(view.no_baseline(context.verdict))}." if not context.verdict.deltas else ""
     parts = [context.text(found.source, 160)]
     if found.distance is not None:
         parts.append(words.distance(found.distance))
@@ -159,7 +163,7 @@ def findings(context: Context) -> str:
 def change(context: Context) -> str:
     """Return the table of differences: what the workload did, and what the grid did, apart."""
     deltas = context.verdict.deltas
-    if not deltas and not context.verdict.notes:
+    if not deltas and (not context.verdict.notes or context.verdict.baseline is None):
         return ""
     body = []
     for delta in deltas[: context.limits.rows]:

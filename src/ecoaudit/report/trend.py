@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ecoaudit.judge.compare import reasons_not_comparable
 from ecoaudit.judge.ground import differences
 from ecoaudit.model.audit import Audit, LevelName
 from ecoaudit.quantity import Boundary, Quantity
@@ -37,21 +38,22 @@ def earlier_runs(history: Sequence[Audit], base: Audit | None) -> tuple[Audit, .
 
 
 def trend(audit: Audit, history: Sequence[Audit]) -> Trend | None:
-    """Return the trend of the figure that says most of the workload; None without earlier runs that carry it.
+    """Return the trend of the figure that says most of the workload; None where fewer than two earlier runs carry it.
 
-    A run counts only where its figure has this run's level and boundary and was found by the same method: others are
-    not the same quantity.
+    A run counts only where it can be compared, and its figure has this run's level and boundary and was found by the
+    same method: others are not the same quantity.
     """
+    comparable = [not reasons_not_comparable(audit, run) for run in history]
     for metric in _METRICS:
         here, level, boundary = _figure(audit, metric)
         if here is None or level is None or boundary is None:
             continue
         points = []
-        for run in (*history, audit):
+        for run, counts in zip((*history, audit), (*comparable, True), strict=True):
             quantity, *where = _figure(run, metric)
-            same = where == [level, boundary] and not differences(audit, run, level, boundary)
+            same = counts and where == [level, boundary] and not differences(audit, run, level, boundary)
             points.append(TrendPoint(run.run.commit, quantity.value if quantity is not None and same else None))
-        if sum(point.value is not None for point in points) > 1:
+        if sum(point.value is not None for point in points) > 2:
             return Trend(metric, words.metric_name(metric), here.unit, tuple(points))
     return None
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ecoaudit.judge.verdict import Delta, Verdict
+from ecoaudit.judge.verdict import BudgetCheck, Delta, Outcome, Verdict
 from ecoaudit.model.audit import Audit, Finding, LevelEnergy, LevelName
 from ecoaudit.quantity import Boundary, Quantity
 from ecoaudit.report import numbers, words
@@ -112,6 +112,16 @@ def _carbon_parts(audit: Audit, verdict: Verdict) -> str:
 def method_differences(verdict: Verdict) -> str:
     """Return what differs in how base and head were found, each led by a semicolon: why a comparison is inside it."""
     return "".join(f"; {reason}" for reason in dict.fromkeys(r for d in verdict.deltas for r in d.because))
+
+
+def gravest_first(verdict: Verdict) -> list[BudgetCheck]:
+    """Return the budgets' checks, those that decide the verdict before the others."""
+    return sorted(verdict.checks, key=lambda check: -list(Outcome).index(check.outcome))
+
+
+def no_baseline(verdict: Verdict) -> str:
+    """Return the sentence of a run without a base: what was not judged for lack of one."""
+    return words.sentence("; ".join(verdict.notes) or "no baseline was found, so nothing is compared")
 
 
 def shown_at(audit: Audit, metric: str) -> Boundary | None:

@@ -102,7 +102,7 @@ def _totals(axis: "Axes", t: NDArray[np.float64], series: _Series, audit: Audit,
     if limit and np.isfinite(series.gpu_w).any():
         axis.axhline(limit / factor, color=theme.limit, linewidth=1, linestyle=(0, (4, 3)))
         labels.append((limit / factor, name, theme.limit))
-    top = max(peak, limit or 0.0) * 1.06 / factor
+    top = max(peak, limit or 0.0) * 1.06 / factor or 1.0
     axis.set_ylim(0, top)
     _label_right(axis, labels, top)
     y_axis(axis, f"power, {unit}", theme)
@@ -112,7 +112,7 @@ def _band(axis: "Axes", t: NDArray[np.float64], series: _Series, theme: Theme) -
     axis.fill_between(
         t, series.gpu_min_w, series.gpu_max_w, facecolor=theme.tint(theme.gpu, 0.45), edgecolor=theme.gpu, linewidth=0.6
     )
-    top = float(np.nanmax(series.gpu_max_w)) * 1.1
+    top = float(np.nanmax(series.gpu_max_w)) * 1.1 or 1.0  # boards that read 0 W throughout
     labels = [(float(np.nanmedian((series.gpu_min_w + series.gpu_max_w) / 2)), "lowest to\nhighest GPU", theme.gpu)]
     axis.set_ylim(0, top)
     _label_right(axis, labels, top)
