@@ -22,7 +22,7 @@ from ecoaudit.ingest.records import (
     TrainingLog,
 )
 from ecoaudit.ingest.telemetry.joined import joined
-from ecoaudit.ingest.tracked import check_one_run
+from ecoaudit.ingest.tracked import check_one_run, without_totals
 
 
 @dataclass
@@ -88,7 +88,7 @@ def read(
             f"no log found among {len(out.ignored)} files", where=where, fix="see `ecoaudit formats` for what is read"
         )
     return RunLogs(
-        telemetry=tuple(joined(out.telemetry)),
+        telemetry=tuple(joined(without_totals(out.telemetry))),
         meters=tuple(out.meters),
         training=tuple(out.training),
         systems=tuple(out.systems),

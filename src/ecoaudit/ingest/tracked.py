@@ -49,6 +49,20 @@ def check_one_run(telemetry: Sequence[Telemetry], training: Sequence[TrainingLog
         end_s = max(end_s, run.end_s)
 
 
+def without_totals(telemetry: Sequence[Telemetry]) -> list[Telemetry]:
+    """Return the telemetry without a CodeCarbon tracker's totals where the file of its tasks is among the inputs."""
+    fullest: dict[str | None, Telemetry] = {}
+    for one in telemetry:
+        known = fullest.setdefault(one.run_id, one)
+        if len(one.time_s) > len(known.time_s):
+            fullest[one.run_id] = one
+    return [
+        one
+        for one in telemetry
+        if one.source.format != "codecarbon" or one.run_id is None or fullest[one.run_id] is one
+    ]
+
+
 def _span(record: Telemetry | TrainingLog) -> tuple[float, float] | None:
     if isinstance(record, Telemetry):
         return (float(record.time_s[0]), float(record.time_s[-1])) if len(record.time_s) else None
