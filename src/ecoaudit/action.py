@@ -82,7 +82,8 @@ def _main(environ: Mapping[str, str], runner: Runner, connect: Connect, now: Cal
         return 0
     except EcoauditError as error:
         policy, project = _unread_policy(environ)
-        effects = plan.refusal(context, activity, error.line(), policy=policy, project=project)
+        said = error.line().replace(f"{_workspace(environ)}/", "")  # as the inputs name it
+        effects = plan.refusal(context, activity, said, policy=policy, project=project)
         execute(effects, api, runner, fork=activity.fork)
         return error.exit_code
     except Exception as error:
@@ -94,6 +95,10 @@ def _main(environ: Mapping[str, str], runner: Runner, connect: Connect, now: Cal
     finally:
         if api is not None:
             api.close()
+
+
+def _workspace(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("GITHUB_WORKSPACE") or Path.cwd()).resolve()
 
 
 def _unread_policy(environ: Mapping[str, str]) -> tuple[plan.Policy, str | None]:
@@ -125,7 +130,7 @@ def _run(
     environ: Mapping[str, str], context: Context, activity: Activity, api: Api | None, runner: Runner, now: datetime
 ) -> int:
     settings = inputs.read_settings(environ)
-    workspace = Path(environ.get("GITHUB_WORKSPACE") or Path.cwd()).resolve()
+    workspace = _workspace(environ)
     report_dir = inputs.inside(workspace, settings.report_dir, "report-dir")
     _refuse_strangers(activity, settings)
     if api is not None:

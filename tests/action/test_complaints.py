@@ -50,6 +50,14 @@ def test_enricomi_624_a_gate_may_be_on_the_regression_alone(job: Job) -> None:
     assert job.run("pull_request", pull_event(), with_=gate).code == 1
 
 
+def test_a_refused_file_is_named_as_the_inputs_name_it(job: Job) -> None:
+    (job.workspace / "logs").mkdir()
+    (job.workspace / "logs" / "train.log").write_text("hello\n", encoding="utf-8")
+    result = job.run("pull_request", pull_event(), with_={"logs": "logs/train.log"})
+    for text in (result.summary, job.fake.state.checks[-1].data["output"]["summary"], result.log):
+        assert "logs/train.log: not a log that is understood" in text and str(job.workspace) not in text
+
+
 def test_enricomi_42_the_title_of_the_check_is_the_verdict(quick_job: Job) -> None:
     quick_job.run("pull_request", pull_event(), with_={**AUDIT, "energy-budget-kwh": "1"})
     assert quick_job.fake.state.checks[0].data["output"]["title"].startswith("Over budget: energy")

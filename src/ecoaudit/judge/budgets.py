@@ -70,7 +70,7 @@ def check_relative(comparison: Comparison, budget: Budget) -> BudgetCheck:
     label = _AT_EQUAL.get(budget.metric, LABELS[delta.metric if delta else budget.metric])
     if delta is None or delta.percent is None:
         why = reasons or "the base is zero"
-        return _check(budget, limit, "%", Outcome.INCONCLUSIVE, f"{label} is not compared: {why}", None)
+        return _check(budget, limit, "%", Outcome.INCONCLUSIVE, f"{label} is not compared ({why})", None)
     place = f", compared {words.place(delta.level, delta.boundary)}" if delta.level and delta.boundary else ""
     because = f"; {reasons}" if reasons else ""
     outcome, why = _judge_increase(delta.percent, delta.band_percent, budget)
