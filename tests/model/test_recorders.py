@@ -146,3 +146,10 @@ def test_a_second_recording_adds_no_energy_where_the_first_one_reaches(
     outside_s = length - inside_s
     assert boards_j(found) <= 2 * watts * (1000.0 + factor * outside_s + 10.0)  # a sample around each cut
     assert boards_j(found) >= 2 * watts * 1000.0 * (1 - 1e-9)
+
+
+def test_a_short_coarse_recording_before_a_fine_one_has_no_gaps() -> None:
+    before = replace(nvidia_smi(constant(300.0), -214.0, 300.0), host="n1")
+    found = audit(telemetry=[before, sidecar(constant(W))])
+    assert boards_j(found) == pytest.approx(2 * (300.0 * 214 + W * 1000.0), rel=0.005)
+    assert not found.quality.gaps

@@ -19,6 +19,8 @@ T, P, E, U = range(4)
 
 KEEP_ALL_BELOW = 64
 """A file with fewer intervals keeps them all as rows: its own median says too little."""
+ALL_ALIKE = 10
+"""So many intervals, all alike, do tell."""
 MANY = 8192
 OPEN_FACTOR = 1.5
 """Intervals longer than this times the file's median stay open until the run's median is known."""
@@ -121,8 +123,13 @@ def sampling(time_s: FloatArray) -> float:
     """Return `open_above` of samples whose times never decrease."""
     steps = np.diff(time_s)
     steps = steps[steps > 0]
+    if not steps.size:
+        return 0.0
     # Of many intervals, some tell.
-    return open_above(float(np.median(steps[:: steps.size // MANY + 1])) if steps.size else None, steps.size)
+    step_s = float(np.median(steps[:: steps.size // MANY + 1]))
+    if ALL_ALIKE <= steps.size <= KEEP_ALL_BELOW and steps.max() <= OPEN_FACTOR * step_s:
+        return OPEN_FACTOR * step_s  # a short recording beside one at another interval
+    return open_above(step_s, steps.size)
 
 
 def regular_sums(
