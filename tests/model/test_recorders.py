@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecoaudit.ingest.records import Clock, FloatArray, GpuInfo, Telemetry
+from ecoaudit.ingest.records import Clock, Event, FloatArray, GpuInfo, Telemetry
 from ecoaudit.model.audit import Audit
 from ecoaudit.model.inputs import StatedHardware
 from model.runs import START, Signal, audit, constant, telemetry
@@ -60,6 +60,14 @@ def test_a_second_recorder_that_names_no_node_is_of_the_node_that_worked_alike(o
     assert boards_j(found) == pytest.approx(2 * W * 1000.0)
     assert (found.hardware.nodes, found.hardware.gpu_count) == (1, 2)
     assert len(told(found)) == 1
+
+
+def test_phases_that_only_the_lesser_recorder_marked_hold() -> None:
+    """Zeus's windows beside nvidia-smi's power."""
+    zeus = codecarbon(2 * W * 1000.0 / 3.6e6)
+    windows = (Event(START, "phase", "train"), Event(START + 900.0, "phase", "eval"))
+    found = audit(telemetry=[replace(zeus, events=windows), nvidia_smi(constant(W))])
+    assert {p.name: p.duration_s for p in found.energy.phases} == pytest.approx({"train": 900.0, "eval": 100.0})
 
 
 def test_three_recorders_are_one_node_too() -> None:

@@ -62,6 +62,9 @@ def counted_once(telemetry: Sequence[Telemetry], nodes: int | None, notes: Notes
                 continue
             node.others.append((float(file.time_s[0]), float(file.time_s[-1])))
             counted += _beside(file, node, notes, certain=bool(told))
+    if not any(file.events for file in counted):  # the phases that only a lesser one marked (Zeus's windows) hold
+        marked = next((file.events for file in recorded if file.events), ())
+        counted[0] = replace(counted[0], events=marked)
     return counted
 
 
