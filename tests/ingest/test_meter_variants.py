@@ -58,6 +58,18 @@ def test_dcgmis_command_in_the_log_gives_its_interval(fixtures: Path, write: Wri
     assert np.diff(one.time_s).tolist() == [0.5, 0.5, 0.5]
 
 
+def test_ipmitool_puts_the_sampling_period_behind_the_time(write: Write) -> None:
+    """Since 1.8.19 the time has a zone and no line of its own."""
+    block = (
+        "    Instantaneous power reading:                   {} Watts\n"
+        "    IPMI timestamp:                   11/24/26 07:35:{} CET    Sampling period:       00000060 Seconds.\n"
+        "    Power reading state is:                   activated\n\n"
+    )
+    (one,) = ingest.read([write("dcmi.txt", "".join(block.format(500 + s, s) for s in (14, 16)))]).meters
+    assert (one.power_w.tolist(), one.clock) == ([514.0, 516.0], "utc")
+    assert one.time_s.tolist() == [1795502114.0, 1795502116.0]  # 06:35:14 UTC
+
+
 def test_kinds_of_gpus_that_codecarbon_glues_together(fixtures: Path, write: Write) -> None:
     text = (fixtures / "codecarbon" / "emissions.csv").read_text()
     (one,) = ingest.read([str(fixtures / "codecarbon" / "emissions.csv")]).telemetry

@@ -15,7 +15,7 @@ FORMAT = FormatInfo(
     kind="meter",
     title="ipmitool dcmi power reading, ipmi-dcmi, ipmitool sensor",
     reads="node watts with the BMC's time stamp, or the time that a wrapper prints before it",
-    seen="ipmitool 1.8, freeipmi 1.6; BMC clocks in 1970 and states without power are refused",
+    seen="ipmitool 1.8 to 1.8.19, freeipmi 1.6; BMC clocks in 1970 and states without power are refused",
     cannot_tell="the side of the meter, the time zone, anything between BMC updates (seconds to tens of seconds)",
 )
 
@@ -24,7 +24,8 @@ _READING = re.compile(
     r"(?:(?:Total|Sys)[_ ]Power|Pwr Consumption|Power Consumption|System Level|PWR_SYS|Power Meter)[^|\n]*\|"
     r"(?:[^|\n]*\|){0,3}\s*([\d.]+)\s*(?:\|\s*)?Watts"
 )
-_BMC_TIME = re.compile(r"IPMI timestamp\s*:\s*(.+?)\s*$")
+# ipmitool 1.8.19 leaves out the end of the line behind the time.
+_BMC_TIME = re.compile(r"IPMI timestamp\s*:\s*(.+?)\s*(?:Sampling period\s*:.*)?$")
 _FREE_TIME = re.compile(r"^Time Stamp\s*:\s*(.+?)\s*$")
 _STATE = re.compile(r"Power reading state is\s*:\s*(\w+)|Power Measurement\s*:\s*(\w[\w ]*)", re.IGNORECASE)
 _EARLIEST = 946684800.0  # 2000: BMCs without a clock count from 1970
