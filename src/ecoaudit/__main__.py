@@ -15,8 +15,13 @@ def main(argv: list[str] | None = None) -> int:
             return 0  # else the command line below says what is wrong with the output
     if arguments[:1] == ["record"]:
         # The recorder runs beside the training job for weeks: standard library and NVML only.
-        from ecoaudit.record.cli import main as record
-
+        try:
+            from ecoaudit.record.cli import main as record
+        except ImportError as error:
+            if error.name != "ecoaudit.record":
+                raise
+            print(f"ecoaudit: {error}", file=sys.stderr)
+            return 2
         return record(arguments[1:])
     from ecoaudit.cli import run
 

@@ -54,3 +54,12 @@ def test_the_package_can_be_called_and_imported_from() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT / "src")
     assert done.stdout == "module 'ecoaudit' has no attribute 'nothing'\n"
+
+
+def test_where_nothing_can_fork_recording_says_what_to_do_instead() -> None:
+    """Windows, as seen by what it lacks."""
+    script = "import os, sys; del os.fork; from ecoaudit.__main__ import main; sys.exit(main(['record', '--help']))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT / "src")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("ecoaudit: recording needs Linux or another Unix; ")
+    assert done.stderr.count("\n") == 1

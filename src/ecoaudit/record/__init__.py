@@ -6,12 +6,18 @@
         train()
 """
 
+import os
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .api import Recording
+
+if not hasattr(os, "fork"):
+    raise ImportError(
+        "recording needs Linux or another Unix; elsewhere let nvidia-smi log the power and audit its log", name=__name__
+    )
 
 
 class _CallablePackage(ModuleType):
