@@ -110,7 +110,7 @@ def _verdict(verdict: Verdict) -> list[str]:
     elif len(checks) > _MAX_CHECKS:
         lines.append(f"and {len(checks) - _MAX_CHECKS} more budgets in report.md")
     if unmatched:
-        lines.append(f"{_text(view.no_baseline(verdict))}.")
+        lines.append(f"Not compared: {_text('; '.join(verdict.notes))}.")
     delta = view.work_delta(verdict)
     if delta is not None:
         lines.append(f"Against the base: {_text(delta.text + view.method_differences(verdict))}")

@@ -90,17 +90,20 @@ def more_than(total: int, shown: int) -> str:
 
 
 def figure_table(context: Context, rows: Sequence[view.Row], label: str) -> str:
-    """Return figures as a table with interval, boundary, basis and source, or why one is not known."""
+    """Return figures as a table with interval, boundary, basis and source, or why one is not known.
+
+    Four columns: six leave so little to the last that sources stand a word a line in a comment's width.
+    """
     body = []
     for row in rows:
         shown, quantity = row.shown, row.quantity
         name = context.text(row.label, 120)
         if shown is None or quantity is None:
-            body.append([name, words.NOT_KNOWN, "", "", "", context.text(row.reason, 300)])
+            body.append([name, words.NOT_KNOWN, "", context.text(row.reason, 300)])
             continue
         value = figure_text(shown.text())
         value = f"**{value}**" if row.headline else value
-        boundary = context.text(row.boundary, 120)
-        source = context.text(quantity.source, 200)
-        body.append([name, value, figure_text(shown.interval), boundary, quantity.basis.value, source])
-    return table([label, "Value", "90 % interval", "Boundary", "Basis", "Source"], body, right={1, 2})
+        interval = f" ({figure_text(shown.interval)})" if shown.interval != numbers.NO_INTERVAL else ""
+        ground = f"{context.text(row.boundary, 120)}; {quantity.basis.value}"
+        body.append([name, value + interval, ground, context.text(quantity.source, 200)])
+    return table([label, "Value (90 % interval)", "Boundary; basis", "Source"], body, right={1})

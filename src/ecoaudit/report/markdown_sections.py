@@ -266,9 +266,10 @@ def method(context: Context) -> str:
         for p in audit.provenance[: context.limits.rows]
     ]
     parts = [
+        "L1 is TDP × time, L2 the boards' own readings, L3 whole nodes and the facility: "
         "`E_facility = (E_node + E_network) × PUE`, `E_node = Σ_nodes ∫ (P_static + α · P_dynamic(u)) dt`. "
-        "Every interval is 90 %. Carbon is the headline energy times the grid intensity, location-based; embodied "
-        "carbon is the GPU's share of its life.",
+        "Carbon is the headline energy times the grid intensity, location-based; embodied carbon is the GPU's share of "
+        "its life.",
         figure_table(context, rows, "Figure"),
         table(["Input", "Value", "Source", "Year"], sources, right=set()) if sources else "",
         more_than(len(audit.provenance), len(sources)),

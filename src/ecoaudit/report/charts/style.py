@@ -6,6 +6,7 @@ reader's system puts in its place: labels can only get shorter.
 """
 
 import io
+import logging
 import math
 import re
 import warnings
@@ -89,6 +90,8 @@ def drawable(*values: float, least: float = 0.0) -> bool:
 @contextmanager
 def settings(salt: str) -> Iterator[None]:
     """Set matplotlib up for one chart, then put everything back; `salt` makes the SVG's inner ids repeatable."""
+    # Where no home can be written, matplotlib says so at every start; for one chart it does without.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
 
     with matplotlib.rc_context(
