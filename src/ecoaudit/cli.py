@@ -1,5 +1,6 @@
 """The command line: parses, calls, prints; nothing else. Heavy imports happen inside the commands."""
 
+import contextlib
 import io
 import os
 import shutil
@@ -61,6 +62,7 @@ def main(ctx: click.Context, debug: bool) -> None:
 
 def run(argv: list[str]) -> int:
     """Run the command line on `argv`; returns the exit code, prints an error as one line on stderr."""
+    os.environ.pop("MPLBACKEND", None)  # a notebook's, say, which need not be installed here: charts are files
     try:
         _ready_output()
         code = _invoke(list(argv))
@@ -76,7 +78,8 @@ def run(argv: list[str]) -> int:
     except Exception as error:  # the outermost edge: a fault of ours must not exit with 1, "a budget failed"
         if "--debug" in argv and not isinstance(error, click.ClickException):
             raise
-        print(f"ecoaudit: {_one_line(error)}", file=sys.stderr)
+        with contextlib.suppress(OSError):  # a disk so full that not even this can be said
+            print(f"ecoaudit: {_one_line(error)}", file=sys.stderr, flush=True)
         if isinstance(error, OSError) and error.filename is None:
             _close_output()
         return BAD_INPUT
@@ -118,6 +121,8 @@ def _one_line(error: Exception) -> str:
     match error:
         case EcoauditError():
             return error.line()
+        case MemoryError():
+            return "there is not enough memory for these files at once; allow it more, or audit fewer of them"
         case click.ClickException():
             context = error.ctx if isinstance(error, click.UsageError) else None
             text = " ".join(error.format_message().split()).rstrip(".")

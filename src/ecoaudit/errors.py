@@ -16,8 +16,8 @@ class EcoauditError(Exception):
         super().__init__(self.line())
 
     def line(self) -> str:
-        """Return the message as one line: `where: what; fix`."""
+        """Return the message as one line: `where: what; fix`. What a terminal would obey (an escape) is U+FFFD."""
         text = f"{self.where}: {self.what}" if self.where else self.what
         if self.fix:
             text = f"{text}; {self.fix}"
-        return " ".join(text.split())
+        return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))

@@ -1,5 +1,6 @@
 """Options of the command line that several commands share."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,15 +9,19 @@ import click
 
 
 class Folder(click.Path):
-    """A folder to write into; an empty name (an unset variable, say) would mean the current one."""
+    """A folder to write into, which is asked for before any work; it need not be there yet."""
 
     def __init__(self) -> None:
         super().__init__(file_okay=False, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not str(value):
+        if not str(value):  # an unset variable, say; it would mean the current folder
             self.fail("the name is empty; write . for the current folder", param, ctx)
-        return super().convert(value, param, ctx)
+        folder = Path(os.fsdecode(super().convert(value, param, ctx)))
+        known = next((each for each in (folder, *folder.parents) if os.access(each, os.F_OK)), folder)
+        if not os.access(known, os.W_OK | os.X_OK):
+            self.fail(f"the folder '{known}' cannot be written; choose another", param, ctx)
+        return folder
 
 
 def site_options(command: Callable[..., Any]) -> Callable[..., Any]:

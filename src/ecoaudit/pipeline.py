@@ -11,7 +11,7 @@ from ecoaudit.config import Config
 from ecoaudit.errors import EcoauditError
 from ecoaudit.jobs import Jobs
 from ecoaudit.model.audit import Audit
-from ecoaudit.model.audit_json import encode
+from ecoaudit.model.audit_json import encodable, encode
 
 if TYPE_CHECKING:
     from ecoaudit.ingest.records import RunLogs
@@ -83,7 +83,7 @@ def audit_inputs(
         site = dataclasses.replace(site, series=found.series, warnings=(*site.warnings, *found.warnings))
     site = dataclasses.replace(site, price=_price(config, tables, _gpu_names(logs, options)))
     identity = identity or RunIdentity()
-    return build_audit(
+    audit = build_audit(
         logs,
         site,
         tables,
@@ -97,6 +97,7 @@ def audit_inputs(
         ),
         rereading.reducer(jobs.map),
     )
+    return encodable(audit)
 
 
 def resolve_site(config: Config, tables: "Tables") -> "Site":

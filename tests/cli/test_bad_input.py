@@ -1,11 +1,15 @@
 """Bad input gets one clear line on stderr and exit code 2, never a traceback."""
 
+import json
+import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from ecoaudit import cli, pipeline
 
 SAMPLE = Path(__file__).resolve().parents[2] / "fixtures" / "sample_logs" / "synthetic-8xh100"
 TELEMETRY = str(SAMPLE / "telemetry.jsonl.gz")
@@ -173,3 +177,67 @@ def test_a_fault_of_the_program_does_not_look_like_a_failed_budget(
     monkeypatch.setattr(ingest, "formats", fault)
     assert cli.run(["formats"]) == 2
     assert "a fault of ecoaudit itself (ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_any_log_is_read(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    result = run("audit", "missing.jsonl", "-o", str(tmp_path / "taken" / "report"), cwd=tmp_path)
+    assert_one_line(result, "taken' cannot be written", "choose another")
+
+
+def test_an_error_that_cannot_be_told_is_no_failed_budget(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "ecoaudit", "audit", "gone"], stderr=full, cwd=tmp_path, check=False
+        )
+    assert result.returncode == 2
+
+
+def test_too_little_memory_is_no_fault_of_ours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(pipeline, "audit_inputs", fail)
+    assert cli.run(["audit", TELEMETRY]) == 2
+    assert "not enough memory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("~run.jsonl", "~run.jsonl"),
+        ("-", "which a pipe"),
+        ("\x1b[31mred", "\ufffd[31mred"),
+        ("~nobody/a", "no such file"),
+    ],
+)
+def test_odd_names_are_names(tmp_path: Path, name: str, shown: str) -> None:
+    if name == "~run.jsonl":
+        (tmp_path / name).write_text("x", encoding="utf-8")
+    assert_one_line(run("audit", "--", name, cwd=tmp_path), shown)
+
+
+def test_a_name_that_is_no_text_comes_into_the_report_as_far_as_it_is(tmp_path: Path) -> None:
+    for name in (b"a\xff.gz", b"b\xff.gz"):
+        (tmp_path / "logs").mkdir(exist_ok=True)
+        (tmp_path / "logs" / os.fsdecode(name)).write_bytes(Path(TELEMETRY).read_bytes())
+    result = run("audit", "logs", "--json", "--project", os.fsdecode(b"p\xff"), cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["project"] == "p?"
+    assert "logs/b?.gz has the same content as logs/a?.gz; counted once" in found["quality"]["warnings"]
+
+
+def test_a_backend_for_notebooks_draws_no_files(tmp_path: Path) -> None:
+    environment = {**os.environ, "MPLBACKEND": "not_installed", "MPLCONFIGDIR": "/dev/null/x"}
+    result = subprocess.run(
+        [sys.executable, "-m", "ecoaudit", "demo"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")

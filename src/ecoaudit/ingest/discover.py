@@ -48,7 +48,7 @@ def _expand(text: str) -> Iterable[Found]:
         if "*" in text:
             raise EcoauditError("a pattern does not match on a server", where=text, fix="name each file by its URL")
         return [Found(text, named=True)]
-    path = Path(text).expanduser()
+    path = _home(Path(text))
     mode = _mode(path)
     if stat.S_ISREG(mode):
         return [Found(str(path), named=True)]
@@ -66,9 +66,21 @@ def _expand(text: str) -> Iterable[Found]:
             inner = Path(match)
             out += [Found(p, named=False) for p in (_walk(inner) if stat.S_ISDIR(_mode(inner)) else [match])]
         return out
-    if mode:
-        raise EcoauditError("this is neither a file nor a folder", where=text)
+    if mode or text == "-":
+        raise EcoauditError(
+            "logs are read more than once, which a pipe or a device does not allow",
+            where=text,
+            fix="write it to a file, and name that",
+        )
     raise EcoauditError("no such file or folder", where=text, fix="check the path; quote globs")
+
+
+def _home(path: Path) -> Path:
+    """Return the path with the home folder that a leading ~ means, if it means one: files may be called ~."""
+    try:
+        return path if _mode(path) else path.expanduser()
+    except (RuntimeError, ValueError):  # no such user; a NUL in the name
+        return path
 
 
 def _walk(folder: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """The audit's JSON form, `ecoaudit.audit/1`: what other machines and other workflows read."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -11,6 +12,16 @@ from ecoaudit.model.audit import SCHEMA, Audit
 def encode(audit: Audit) -> bytes:
     """Return the audit as indented JSON, UTF-8, ending in a newline."""
     return msgspec.json.format(msgspec.json.encode(audit), indent=2) + b"\n"
+
+
+def encodable(audit: Audit) -> Audit:
+    """Return the audit with "?" for what is no character: file names that are no UTF-8, halves of surrogate pairs."""
+    try:
+        msgspec.json.encode(audit)
+    except UnicodeEncodeError:
+        text = json.dumps(msgspec.to_builtins(audit), ensure_ascii=False)
+        return msgspec.json.decode(text.encode("utf-8", "replace"), type=Audit)
+    return audit
 
 
 def decode(data: bytes, *, where: str = "audit.json") -> Audit:
