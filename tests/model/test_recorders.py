@@ -112,6 +112,18 @@ def test_what_only_the_other_recorder_saw_is_kept_as_of_the_same_boards() -> Non
     assert boards_j(found) == pytest.approx(2 * W * 2000.0, rel=0.01)
 
 
+def test_a_recorder_that_knows_uuids_may_be_the_lesser_one() -> None:
+    """gpustat names host and boards, but rounds to whole watts every five seconds."""
+    named = nvidia_smi(constant(W))
+    boards = tuple(replace(gpu, uuid=f"GPU-{gpu.index}") for gpu in named.gpus)
+    gpustat = replace(named, host="n1", gpus=boards, source=replace(named.source, format="gpustat"))
+    times = np.arange(0.0, 1001.0)
+    fine = replace(telemetry([constant(W)] * 2, times, log_format="nvidia_smi_csv"), host=None, gpus=named.gpus)
+    found = audit(telemetry=[fine, gpustat])
+    assert (found.hardware.nodes, found.hardware.gpu_count) == (1, 2)
+    assert boards_j(found) == pytest.approx(2 * W * 1000.0)
+
+
 def test_what_a_local_clock_seems_to_tell_beside_a_zoned_one_is_not_kept() -> None:
     """Recorded for the same ten hours, one hour apart by the clocks."""
     ten_h = 10 * WH

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ecoaudit.ingest.records import FloatArray, GpuInfo, Telemetry
+from ecoaudit.ingest.records import FloatArray, Telemetry
 from ecoaudit.model.identity import board_uuids, nodes_of
 from ecoaudit.model.intervals import BoolArray
 from ecoaudit.model.notes import Notes
@@ -189,11 +189,10 @@ def _beside(file: Telemetry, node: _Node, notes: Notes, *, certain: bool) -> lis
     notes.warn(f"{what}{why}: the latter is counted")
     if file.clock != first.clock:
         return []  # what lies outside may only seem to
-    its: dict[object, GpuInfo] = {}
-    for gpu in (gpu for f in node.files for gpu in f.gpus):
-        its.setdefault(gpu.index, gpu)
-        its.setdefault(gpu.uuid, gpu)
-    known = [its.get(gpu.uuid or gpu.index) for gpu in file.gpus]
+    boards = [gpu for f in node.files for gpu in f.gpus]
+    by_uuid = {gpu.uuid: gpu for gpu in boards if gpu.uuid}
+    by_index = {gpu.index: gpu for gpu in reversed(boards)}
+    known = [by_uuid.get(g.uuid) if g.uuid and by_uuid else by_index.get(g.index) for g in file.gpus]
     more = {gpu.index for gpu, board in zip(file.gpus, known, strict=True) if board is None}
     own = replace(file, host=first.host, gpus=tuple(k or g for g, k in zip(file.gpus, known, strict=True)))
     left = []
