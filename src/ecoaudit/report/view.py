@@ -296,6 +296,10 @@ def efficiency_rows(audit: Audit) -> list[Row]:
     return rows
 
 
+_DRIVERS = {"power": "GPU power", "built up": "GPUs and RAPL"}
+"""What a node line rises with, by the driver's name in the audit."""
+
+
 def factor_rows(audit: Audit) -> list[Row]:
     """Return the factors of the equation: PUE where it is used, and the line from GPU power (or utilisation) to node
     power."""
@@ -308,7 +312,7 @@ def factor_rows(audit: Audit) -> list[Row]:
         rows += [
             Row(label, quantity, where)
             for label, quantity, where in (
-                ("α, slope", line.alpha, f"node (AC) over {line.driver}"),
+                ("α, slope", line.alpha, f"node (AC) over {_DRIVERS.get(line.driver, line.driver)}"),
                 ("P_host, intercept", line.host_w, "one node (AC) without its GPUs"),
                 ("P_static", line.static_w, "one node (AC) with resident GPUs"),
                 ("u, utilisation", line.u, line.driver),
