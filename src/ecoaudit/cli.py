@@ -4,9 +4,12 @@ import contextlib
 import io
 import os
 import shutil
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import click
 
@@ -65,8 +68,11 @@ def run(argv: list[str]) -> int:
     os.environ.pop("MPLBACKEND", None)  # a notebook's, say, which need not be installed here: charts are files
     try:
         _ready_output()
-        code = _invoke(list(argv))
+        with _stopped_in_order():
+            code = _invoke(list(argv))
         sys.stdout.flush()
+    except _Stopped as stopped:
+        return 128 + stopped.number
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
@@ -94,6 +100,33 @@ def _invoke(argv: list[str]) -> int:
     except click.exceptions.Exit as done:  # --help, --version
         return done.exit_code
     return result if isinstance(result, int) else 0
+
+
+class _Stopped(BaseException):
+    """The command was told to end, by the signal of this `number`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextlib.contextmanager
+def _stopped_in_order() -> Iterator[None]:
+    """Let a signal that would end the process at once (`timeout`, a scheduler) end what it began first: its workers."""
+
+    def stop(number: int, _: object) -> NoReturn:
+        raise _Stopped(number)
+
+    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []  # only the main thread can set what a signal does
+    for number in numbers:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _ready_output() -> None:
@@ -212,7 +245,7 @@ def _audit(
     if as_json:
         click.echo(encode(found).decode(), nl=False)
     else:
-        click.echo(rendered.console)
+        click.echo(rendered.console, nl=False)
         click.echo(f"\nReport: {files.report_html}\n        {files.report_md}\n        {files.audit_json}")
     return 1 if verdict.outcome == Outcome.FAIL else 0
 

@@ -53,6 +53,7 @@ def render(
         checks=view.gravest_first(verdict),
         warnings=warned.warnings(audit, verdict),
         unknown=view.unknown(audit),
+        compared=bool(verdict.baseline or verdict.deltas or verdict.not_comparable),
         no_baseline=view.no_baseline(verdict),
         phase_ground=_common_ground(audit),
         carbon_budget=any(c.metric == "carbon_kg" and c.kind == "absolute" for c in verdict.checks),
