@@ -140,6 +140,39 @@ def test_wrong_numbers_are_refused_beside_their_field(open_page: Open) -> None:
     assert request(tab) == before
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("MFU", "150 %", "a number from 0.1 % to 100 %"),
+        ("Goodput", "200%", "a number from 1 % to 100 %"),
+        ("Number of GPUs", "2.5", "a whole number from 1 to 10,000,000"),
+    ],
+)
+def test_a_number_out_of_range_is_not_bent_into_it(open_page: Open, name: str, text: str, said: str) -> None:
+    tab = open_page()
+    before = request(tab)
+    field = tab.get_by_role("textbox", name=name)
+    field.fill(text)
+    field.press("Tab")
+    assert tab.locator(f"#{field.get_attribute('id')}-error").inner_text() == said
+    assert request(tab) == before
+
+
+def test_tab_takes_what_the_typed_words_found_and_an_emptied_field_is_none(open_page: Open) -> None:
+    tab = open_page("#v1/1/model=llama2-7b&params=8e9&gpu=NVIDIA+H200&gpus=16&region=aws:us-east-1")
+    region = tab.get_by_role("combobox", name="Cloud region")
+    region.click()
+    region.fill("gcp finland")
+    region.press("Tab")
+    assert request(tab)["region"] == "gcp:europe-north1"
+    region.fill("")
+    region.press("Tab")
+    assert "region" not in request(tab)
+    tab.get_by_role("combobox", name="Model").click()
+    tab.keyboard.press("Tab")
+    assert request(tab)["params"] == 8e9, "nothing was typed, so nothing was chosen"
+
+
 def test_what_cannot_be_estimated_says_why(open_page: Open) -> None:
     tab = open_page("#v1/1/model=llama2-7b&gpu=Tesla+P4&gpus=8")
     assert "no dense peak in bf16" in tab.get_by_role("alert").inner_text()

@@ -93,12 +93,14 @@ def plan_power(
     line = by_utilisation(system, None, 1.0, _ONE_SECOND, tables, notes)
     boards_w, source = _boards(line, system, gpu, tables)
     grounded = line
+    missing = notes.unknown.pop("energy.levels.L3", None)
+    # Its reason stands beside the figure, or the line that is missing is not needed.
+    notes.warnings[:] = [text for text in notes.warnings if not missing or missing not in text]
     if request.host_power_w is not None:
         grounded = _stated_host(request.host_power_w, boards_w, system, gpu, tables)
         notes.state("host power of a node", f"{request.host_power_w:g} W", "given by the user")
-        reason = notes.unknown.pop("energy.levels.L3", None)
-        # The line that is missing is not needed: its warning goes with its reason.
-        notes.warnings[:] = [text for text in notes.warnings if not reason or reason not in text]
+    elif missing:
+        notes.unknown["energy.levels.L3"] = f"{missing.partition('; ')[0]}; give --host-power-w"
     ledger = Ledger(
         system=system,
         seconds=_ONE_SECOND,

@@ -54,6 +54,7 @@ def lines(estimate: Estimate) -> list[str]:
         ("carbon stands on", f"{energy.headline} energy, {energy.headline_label}"),
         ("carbon, operational", f"{show(carbon.operational)}{f', {intensity}' if intensity else ''}"),
         ("carbon, embodied", f"{show(carbon.embodied)}, GPU boards only" if carbon.embodied else "not known"),
+        ("carbon, total", show(carbon.total)),
         ("cost", f"{show(cost.total)}{f', {show(cost.per_gpu_hour)} a GPU-hour' if cost.per_gpu_hour else ''}"),
     ]
     if carbon.market_based is not None:

@@ -1,4 +1,4 @@
-// A text field that searches a list (ARIA 1.2 combobox with a list box): type, arrow keys, Enter, Escape.
+// A text field that searches a list (ARIA 1.2 combobox with a list box): type, arrow keys, Enter or Tab, Escape; emptied is none.
 
 const SHOWN = 60;
 let comboboxes = 0;
@@ -18,11 +18,13 @@ function combobox({ label, choices, choose, empty = null, note = null }) {
   let chosen = "";
   let options = [];
   let active = -1;
+  let typed = false;
 
   const textOf = (value) => choices().find((choice) => choice.value === value)?.label ?? "";
   const close = () => {
     list.hidden = true;
     active = -1;
+    typed = false;
     input.setAttribute("aria-expanded", "false");
     input.removeAttribute("aria-activedescendant");
   };
@@ -70,8 +72,11 @@ function combobox({ label, choices, choose, empty = null, note = null }) {
     mark(words.length ? 0 : options.findIndex(({ choice }) => choice.value === chosen));
   };
   input.addEventListener("click", () => list.hidden && (input.select(), open("")));
-  input.addEventListener("input", () => open(input.value));
-  input.addEventListener("blur", restore);
+  input.addEventListener("input", () => {
+    open(input.value);
+    typed = true;
+  });
+  input.addEventListener("blur", () => (empty && chosen && !input.value.trim() ? take("") : restore()));
   input.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) {
@@ -80,6 +85,8 @@ function combobox({ label, choices, choose, empty = null, note = null }) {
       else mark(Math.min(Math.max(active + step, 0), options.length - 1));
     } else if (event.key === "Enter" && !list.hidden) {
       event.preventDefault();
+      if (options[active]) take(options[active].choice.value);
+    } else if (event.key === "Tab" && typed && input.value.trim()) {
       if (options[active]) take(options[active].choice.value);
     } else if (event.key === "Escape" && !list.hidden) {
       event.preventDefault();

@@ -33,8 +33,6 @@ class Notes {
 
   missing(key, reason) {
     this.unknown[key] ??= reason;
-    const level = /^energy\.levels\.(L\d)$/.exec(key);
-    if (level) this.warn(`${level[1]} is not known: ${reason}`);
   }
 
   cite(what, value, { source, year, licence }) {
@@ -304,11 +302,7 @@ function nodeLine(system, notes) {
   const [index, metered] = (system.node ?? gpu).lines[COOLINGS.indexOf(system.cooling)];
   const line = DATA.lines[index];
   if (line.gpus_per_node !== perNode || !boardOfEight(gpu)) {
-    notes.missing(
-      "energy.levels.L3",
-      `no metered node is like this one (${perNode} × ${gpu.name}); record GPU power and give --host-power-w, ` +
-        "use `ecoaudit calibrate`, or state the size of the whole node where the run had a part of one",
-    );
+    notes.missing("energy.levels.L3", `no metered node is like this one (${perNode} × ${gpu.name}); give --host-power-w`);
     return null;
   }
   const range = constant(nodes === 1 ? "u_one_node" : "u_several");
@@ -367,9 +361,7 @@ function planPower(request, system, notes) {
   if (request.host_power_w !== undefined) {
     node = statedHost(request.host_power_w, boards, system);
     notes.state("host power of a node", `${general(request.host_power_w)} W`, "given by the user");
-    const reason = notes.unknown["energy.levels.L3"];
     delete notes.unknown["energy.levels.L3"];
-    if (reason) notes.warnings = notes.warnings.filter((text) => !text.includes(reason));
   }
   let network = null;
   if (request.network_power_w !== undefined) {

@@ -3,11 +3,17 @@
 const percent = (value) => `${Number((100 * value).toPrecision(4))} %`;
 const readPercent = (text) => {
   const value = readNumber(text);
-  return value !== null && value > 1 ? value / 100 : value;
+  return value > 1 && !text.includes("%") ? value / 100 : value;
 };
 const shortGpu = (name) => name.replace(/^NVIDIA |^AMD Instinct /, "").replace("80GB HBM3", "SXM 80GB");
 
 let fields = 0;
+
+/** Why a number is refused; empty where it is not. `null` stands for an empty field, which is always taken. */
+function refusal(value, [low, high], whole, write) {
+  if (value === null || (value >= low && value <= high && (!whole || Number.isInteger(value)))) return "";
+  return `a ${whole ? "whole number" : "number"} from ${write(low)} to ${write(high)}`;
+}
 
 /** A number with a slider (logarithmic unless `linear`); empty means `auto(found)`. */
 function numberField({ label, name, range, linear = false, whole = false, write, read = readNumber, auto, limits, note = null }) {
@@ -24,10 +30,9 @@ function numberField({ label, name, range, linear = false, whole = false, write,
   const error = h("p", { id: `${id}-error`, class: "error" });
   const reset = h("button", { type: "button", class: "source", hidden: true, onclick: () => app.change({ [name]: undefined }) }, "use default");
   const set = (value) => {
-    const wrong = value !== null && !(value >= limits[0] && value <= limits[1]);
-    input.setAttribute("aria-invalid", String(wrong));
-    error.textContent = wrong ? `between ${write(limits[0])} and ${write(limits[1])}` : "";
-    if (!wrong) app.change({ [name]: value === null ? undefined : whole ? Math.round(value) : value });
+    error.textContent = refusal(value, limits, whole, write);
+    input.setAttribute("aria-invalid", String(!!error.textContent));
+    if (!error.textContent) app.change({ [name]: value ?? undefined });
   };
   input.addEventListener("change", () => set(read(input.value)));
   let shown;
@@ -68,10 +73,9 @@ function plainField({ label, name, limits, auto, whole = false }) {
   const error = h("p", { id: `${id}-error`, class: "error" });
   input.addEventListener("change", () => {
     const value = readNumber(input.value);
-    const wrong = value !== null && !(value >= limits[0] && value <= limits[1]);
-    input.setAttribute("aria-invalid", String(wrong));
-    error.textContent = wrong ? `between ${general(limits[0])} and ${general(limits[1])}` : "";
-    if (!wrong) app.change({ [name]: value === null ? undefined : whole ? Math.round(value) : value });
+    error.textContent = refusal(value, limits, whole, general);
+    input.setAttribute("aria-invalid", String(!!error.textContent));
+    if (!error.textContent) app.change({ [name]: value ?? undefined });
   });
   return {
     element: h("div", { class: "field" }, h("label", { for: id }, label), input, error),
@@ -219,6 +223,6 @@ function placeHint(found) {
   const parts = [];
   if (intensity) parts.push(`${general(intensity.value)} g CO₂e/kWh ${basis} (${zone})`);
   parts.push(`PUE ${general(found.energy.pue.value)}`);
-  if (found.cost.per_gpu_hour) parts.push(`$${general(found.cost.per_gpu_hour.value)} a GPU-hour`);
+  if (found.cost.per_gpu_hour) parts.push(`${show(found.cost.per_gpu_hour)} a GPU-hour`);
   return parts.join(" · ");
 }

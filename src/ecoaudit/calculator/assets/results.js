@@ -26,7 +26,7 @@ function cards(found) {
     "section",
     { class: "figures", "aria-label": "Main figures" },
     card("Carbon", carbon.total, carbonLabel, true, reasonOf(found, "total")),
-    card("Cost", cost.total, cost.per_gpu_hour ? `at $${general(cost.per_gpu_hour.value)} a GPU-hour` : "", false, reasonOf(found, "cost")),
+    card("Cost", cost.total, cost.per_gpu_hour ? `at ${show(cost.per_gpu_hour)} a GPU-hour` : "", false, reasonOf(found, "cost")),
     card("Energy", best, `${BOUNDARIES[energy.headline]}${energy.headline === "gpu" ? " only, lower bound" : ""}`, false, ""),
     card("GPU-hours", found.gpu_hours, `${wall} on ${grouped(String(found.hardware.gpu_count))} GPUs`, false, ""),
   );
@@ -74,6 +74,7 @@ const FIELD_NAMES = {
   "--region, --zone or --intensity": "a region, a zone or an intensity",
   "--pue": "PUE under More",
   "--gpus": "the number of GPUs",
+  "--price": "a price under More",
 };
 const onPage = (text) => Object.entries(FIELD_NAMES).reduce((now, [option, name]) => now.replace(option, name), text);
 

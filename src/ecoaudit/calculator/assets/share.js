@@ -23,9 +23,9 @@ function resultRows(found) {
   const power = [...work, "node", "node line", "host power of a node", "network power"];
   const kind = carbon.intensity_basis ? `, ${carbon.intensity_basis} grid intensity` : "";
   return [
-    ["gpu_hours", "GPU-hours", found.gpu_hours, "", work],
-    ["wall_hours", "Wall clock", found.wall_hours, "", work],
-    ["cost", "Cost", cost.total, "", [...work, "price of a GPU-hour"]],
+    ["gpu_hours", "GPU-hours", found.gpu_hours, "all that are paid for", work],
+    ["wall_hours", "Wall clock", found.wall_hours, "the whole job", work],
+    ["cost", "Cost", cost.total, "allocated GPU-hours × price", [...work, "price of a GPU-hour"]],
     ["energy_gpu", "Energy, GPU boards", energy.gpu, BOUNDARIES.gpu, power],
     ["energy_node", "Energy, nodes", energy.node, BOUNDARIES.node, power],
     ["energy_network", "Energy, network", energy.network, "switches, before PUE", ["network power"]],
