@@ -158,13 +158,17 @@ def test_a_number_out_of_range_is_not_bent_into_it(open_page: Open, name: str, t
     assert request(tab) == before
 
 
-def test_tab_takes_what_the_typed_words_found_and_an_emptied_field_is_none(open_page: Open) -> None:
+def test_tab_takes_the_only_choice_that_was_found_and_an_emptied_field_is_none(open_page: Open) -> None:
     tab = open_page("#v1/1/model=llama2-7b&params=8e9&gpu=NVIDIA+H200&gpus=16&region=aws:us-east-1")
     region = tab.get_by_role("combobox", name="Cloud region")
     region.click()
     region.fill("gcp finland")
     region.press("Tab")
     assert request(tab)["region"] == "gcp:europe-north1"
+    gpu = tab.get_by_role("combobox", name="GPU")
+    gpu.fill("H100")
+    gpu.press("Tab")
+    assert request(tab)["gpu"] == "NVIDIA H200", "several fit"
     region.fill("")
     region.press("Tab")
     assert "region" not in request(tab)

@@ -1,4 +1,4 @@
-// A text field that searches a list (ARIA 1.2 combobox with a list box): type, arrow keys, Enter or Tab, Escape; emptied is none.
+// A text field that searches a list (ARIA 1.2 combobox with a list box): type, arrow keys, Enter (or Tab where one is left), Escape; emptied is none.
 
 const SHOWN = 60;
 let comboboxes = 0;
@@ -86,8 +86,8 @@ function combobox({ label, choices, choose, empty = null, note = null }) {
     } else if (event.key === "Enter" && !list.hidden) {
       event.preventDefault();
       if (options[active]) take(options[active].choice.value);
-    } else if (event.key === "Tab" && typed && input.value.trim()) {
-      if (options[active]) take(options[active].choice.value);
+    } else if (event.key === "Tab" && typed && input.value.trim() && options.length === 1) {
+      take(options[0].choice.value);
     } else if (event.key === "Escape" && !list.hidden) {
       event.preventDefault();
       restore();
