@@ -223,6 +223,14 @@ def test_copies_markdown_for_a_pull_request(open_page: Open) -> None:
     assert "90 % range" in text and "facility" in text and "ecoaudit estimate --model llama2-7b" in text
 
 
+def test_on_paper_it_says_what_was_asked_and_shows_no_controls(open_page: Open) -> None:
+    tab = settled(open_page())
+    tab.emulate_media(media="print")
+    line = tab.get_by_text("Llama 2 7B, 2T tokens in BF16 on 64 × NVIDIA H100 80GB HBM3; aws:eu-north-1", exact=True)
+    assert line.is_visible()
+    assert not [one for one in tab.locator("button, input, select, summary").all() if one.is_visible()]
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_overflows_sideways(open_page: Open, width: int) -> None:
     tab = settled(open_page(TWO, viewport={"width": width, "height": 740}))

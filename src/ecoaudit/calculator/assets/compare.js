@@ -56,7 +56,7 @@ function compareSection() {
     if (!result.found) return h("td", {}, "");
     const { carbon, energy } = result.found;
     const grid = carbon.intensity ? `${general(carbon.intensity.value)} g/kWh ${carbon.intensity_basis}` : "no grid";
-    return h("td", {}, `${describe(result.found)}; ${carbon.region ?? carbon.zone ?? "no place"}`, h("span", { class: "detail" }, `${grid}, PUE ${general(energy.pue.value)}`));
+    return h("td", {}, describe(result.found), h("span", { class: "detail" }, `${grid}, PUE ${general(energy.pue.value)}`));
   };
   return h(
     "section",

@@ -70,7 +70,7 @@ const app = {
     parts.alert.textContent = error ?? "";
     parts.alert.hidden = !error;
     parts.summary.replaceChildren(...(found ? summary(found) : []));
-    if (found) parts.main.replaceChildren(...[cards(found), warningsSection(found), resultTable(found)].filter(Boolean));
+    if (found) parts.main.replaceChildren(...[h("p", { class: "asked" }, describe(found)), cards(found), warningsSection(found), resultTable(found)].filter(Boolean));
     else parts.main.replaceChildren();
     this.timings.push(performance.now() - start);
     this.refreshChoices();

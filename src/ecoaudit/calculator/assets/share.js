@@ -55,11 +55,12 @@ function reasonOf(found, key) {
   return found.unknown[keys[key]] ?? "not known";
 }
 
+/** What is estimated, in a line: model, tokens, GPUs, place. */
 function describe(found) {
-  const { training, hardware } = found;
+  const { training, hardware, carbon } = found;
   const model = training.model ?? `${shortCount(training.params)} parameters`;
   const method = training.method === "full" ? "" : `, ${{ lora: "LoRA", qlora: "QLoRA" }[training.method]}`;
-  return `${model}${method}, ${shortCount(training.tokens)} tokens in ${training.precision.toUpperCase()} on ${hardware.gpu_count} × ${hardware.gpu}`;
+  return `${model}${method}, ${shortCount(training.tokens)} tokens in ${training.precision.toUpperCase()} on ${hardware.gpu_count} × ${hardware.gpu}; ${carbon.region ?? carbon.zone ?? "no place"}`;
 }
 
 function asMarkdown(found, request) {
