@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ecoaudit import __version__
+from ecoaudit.arguments import arguments
 from ecoaudit.config import Config
 from ecoaudit.errors import EcoauditError
 from ecoaudit.jobs import Jobs
@@ -97,7 +100,7 @@ def audit_inputs(
         ),
         rereading.reducer(jobs.map),
     )
-    return encodable(audit)
+    return encodable(msgspec.structs.replace(audit, options=arguments(config)))
 
 
 def resolve_site(config: Config, tables: "Tables") -> "Site":

@@ -286,6 +286,7 @@ def llm_run(
                 source="/home/trainer/trn-gpu-007/telemetry.jsonl.gz",
             ),
         ],
+        options=["--project", "llama-7b-sft", "--region", "aws:us-east-1"],
         calibration=a.Calibration(
             id="power/8xH100/air",
             driver="GPU power",

@@ -4,8 +4,6 @@ import msgspec
 
 from ecoaudit.config import Budget
 from ecoaudit.judge import judge
-from ecoaudit.model.audit import Provenance
-from ecoaudit.model.inputs import GIVEN
 from ecoaudit.report import facts, html, markdown, view
 from report import examples
 
@@ -37,15 +35,7 @@ def test_a_pue_that_no_figure_uses_is_not_among_the_factors() -> None:
     assert view.factor_rows(examples.llm_run())[0].label == "PUE"
 
 
-def test_the_command_to_repeat_an_audit_states_what_the_user_stated_and_nothing_else() -> None:
-    given = [
-        Provenance(what="GPU", value="NVIDIA H100 80GB HBM3", source=f"{GIVEN}; NVIDIA datasheet"),
-        Provenance(what="number of GPUs", value="8", source=GIVEN),
-        Provenance(what="number of nodes", value="1", source=GIVEN),
-    ]
-    audit = msgspec.structs.replace(RUN, provenance=given)
-    assert facts.reproduce(audit).endswith("--gpu 'NVIDIA H100 80GB HBM3' --gpus 8 --nodes 1")
-    assert "--pue" not in facts.reproduce(audit), "a PUE of the tables is found again, with its interval"
-    pue = msgspec.structs.replace(examples.llm_run().energy.pue, source=GIVEN)
-    stated = msgspec.structs.replace(RUN, energy=msgspec.structs.replace(RUN.energy, pue=pue))
-    assert "--pue 1.15" in facts.reproduce(stated)
+def test_the_command_to_repeat_an_audit_states_what_was_configured() -> None:
+    audit = msgspec.structs.replace(RUN, options=["--gpu", "H100 SXM", "--pue", "1.15"])
+    assert facts.reproduce(audit) == "ecoaudit audit LOGS... --gpu 'H100 SXM' --pue 1.15"
+    assert facts.reproduce(RUN) == "ecoaudit audit LOGS..."

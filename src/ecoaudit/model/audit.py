@@ -321,7 +321,10 @@ class Calibration(_Record, frozen=True, kw_only=True):
 
 
 class Audit(_Record, frozen=True, kw_only=True):
-    """One run's energy, carbon, cost and efficiency, with how each figure was found."""
+    """One run's energy, carbon, cost and efficiency, with how each figure was found.
+
+    `options` are those of the command line that say what the logs do not, from wherever they were configured.
+    """
 
     schema: str = SCHEMA
     tool: str
@@ -339,3 +342,4 @@ class Audit(_Record, frozen=True, kw_only=True):
     timeline: list[TimelinePoint] = []
     provenance: list[Provenance] = []
     calibration: Calibration | None = None
+    options: list[str] = []

@@ -4,11 +4,7 @@ import shlex
 
 from ecoaudit.model.audit import Audit, Window
 from ecoaudit.model.hardware import UNNAMED
-from ecoaudit.model.inputs import GIVEN
 from ecoaudit.report import numbers, view, words
-
-_GIVEN_HARDWARE = {"GPU": "--gpu", "number of GPUs": "--gpus", "number of nodes": "--nodes"}
-"""Options of the hardware by the name of their entry in the provenance."""
 
 
 def run_line(audit: Audit) -> str:
@@ -92,24 +88,7 @@ def statement(audit: Audit) -> str:
 
 def reproduce(audit: Audit) -> str:
     """Return the command that repeats this audit from the same logs with the same factors."""
-    options = []
-    carbon, pue = audit.carbon, audit.energy.pue
-    if audit.project:
-        options.append(f"--project {shlex.quote(audit.project)}")
-    if carbon.region:
-        options.append(f"--region {shlex.quote(carbon.region)}")
-    elif carbon.zone:
-        options.append(f"--zone {shlex.quote(carbon.zone)}")
-    elif carbon.intensity is not None:
-        options.append(f"--intensity {carbon.intensity.value:g}")
-    if pue is not None and pue.source == GIVEN:
-        options.append(f"--pue {pue.value:g}")
-    price = audit.cost.per_gpu_hour
-    if price is not None and price.source.endswith(GIVEN):
-        options.append(f"--price {price.value:g}")
-    given = {entry.what: entry.value for entry in audit.provenance if entry.source.startswith(GIVEN)}
-    options += [f"{option} {shlex.quote(given[what])}" for what, option in _GIVEN_HARDWARE.items() if what in given]
-    return " ".join(["ecoaudit audit LOGS...", *options])
+    return " ".join(["ecoaudit audit LOGS...", shlex.join(audit.options)]).rstrip()
 
 
 def _gpu_group(audit: Audit, index: int) -> str:
