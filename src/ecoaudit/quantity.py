@@ -47,3 +47,8 @@ class Quantity(msgspec.Struct, frozen=True, kw_only=True):
     def exact(cls, value: float, unit: str, basis: Basis, source: str) -> "Quantity":
         """Return a quantity whose interval has no width (a count, a given price, a clock reading)."""
         return cls(value=value, low=value, high=value, unit=unit, basis=basis, source=source)
+
+
+def percent(share: float, places: int = 0, *, signed: bool = False) -> str:
+    """Return a share in percent as messages write it: `3.8 %`."""
+    return f"{100 * share:{'+' if signed else ''}.{places}f} %"

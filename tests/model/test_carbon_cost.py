@@ -118,7 +118,7 @@ def test_a_series_that_does_not_cover_the_run_falls_back_with_a_warning() -> Non
     found = audit(telemetry=[NODE], place=site(series=series))
     assert found.carbon.intensity and found.carbon.intensity.value == 400.0
     assert found.carbon.intensity_basis == "lifecycle"
-    assert any("covers 83.3%" in text and "annual average" in text for text in found.quality.warnings)
+    assert any("covers 83.3 %" in text and "annual average" in text for text in found.quality.warnings)
 
 
 def hourly(values: list[float], *, start_s: float = 0.0, step_s: float = 600.0) -> IntensitySeries:
@@ -154,7 +154,7 @@ def test_a_small_hole_in_a_series_takes_the_mean_of_the_rest_and_says_so() -> No
     assert found.carbon.intensity and found.carbon.intensity.value == pytest.approx(
         (18 * 100 + 17 * 500) / 35, rel=1e-6
     )
-    assert any("covers 97.2%" in text for text in found.quality.warnings)
+    assert any("covers 97.2 %" in text for text in found.quality.warnings)
 
 
 def test_a_series_alone_serves_without_an_annual_average() -> None:

@@ -101,7 +101,7 @@ def test_a_counter_that_contradicts_power_is_no_measurement() -> None:
     assert (kwh, basis) == (pytest.approx(0.8 * TRUE_KWH), "modelled")
     assert level is not None and level.gpu is not None and level.gpu.high is not None
     assert level.gpu.high >= TRUE_KWH
-    assert said(found, "differ by more than 10%", "no longer called measured")
+    assert said(found, "differ by more than 10 %", "no longer called measured")
 
 
 @pytest.mark.parametrize("limit_w", [-5.0, 0.0, 7e5])

@@ -119,5 +119,5 @@ def test_the_energy_of_a_filled_gap_lies_between_resident_power_and_the_limit() 
     assert gap.energy.low < gap.energy.value < gap.energy.high
     assert found.energy.measured is None or found.energy.measured.gpu is None
     assert found.quality.unknown["energy.measured.gpu"] == (
-        "12% of GPU-time has neither counter nor power and is filled"
+        "12 % of GPU-time has neither counter nor power and is filled"
     )

@@ -71,7 +71,7 @@ def test_rework_is_the_share_of_steps_computed_twice() -> None:
 def test_short_dips_inside_training_are_found_beyond_explained_phases() -> None:
     dips = [(float(s), float(s) + 6.0) for s in range(100, 3500, 30)]
     finding = found(audit(telemetry=[telemetry([idle(*dips)] * 8, T)]))["power-dips"]
-    assert "570 s (15.8% of training)" in finding.evidence  # 114 dips of five whole seconds
+    assert "570 s (15.8 % of training)" in finding.evidence  # 114 dips of five whole seconds
     assert finding.saving_kwh
     assert finding.saving_kwh.value == pytest.approx(1.2 * (1.9 + 1.12 * 8 * 0.07) * 570 / 3600, rel=0.02)
     eval_only = [(0.0, "train"), (1000.0, "eval"), (1300.0, "train")]
@@ -98,7 +98,7 @@ def test_a_board_that_nobody_used_costs_its_energy_and_its_price() -> None:
 
 def test_low_power_against_the_limit_is_told_without_inventing_a_saving() -> None:
     finding = found(audit(telemetry=[telemetry([constant(300.0)] * 8, T)]))["low-load"]
-    assert "43%" in finding.evidence and finding.saving_kwh is None
+    assert "43 %" in finding.evidence and finding.saving_kwh is None
 
 
 def test_the_reference_says_what_the_same_flops_would_have_taken() -> None:

@@ -110,20 +110,20 @@ def test_joules_a_step_in_the_log_check_the_telemetry() -> None:
     recorded = telemetry([constant(600.0)] * 2, T)
     found = finding(audit(recorded=(recorded,), trained=(logged(595.0),)), "logged-energy")
     assert found.severity == "info"
-    assert "600 J in the training window, +0.8%" in found.evidence
+    assert "600 J in the training window, +0.8 %" in found.evidence
 
 
 def test_more_than_three_percent_apart_is_a_warning() -> None:
     recorded = telemetry([constant(600.0)] * 2, T)
     found = audit(recorded=(recorded,), trained=(logged(560.0),))
     assert finding(found, "logged-energy").severity == "warning"
-    assert any("more than 3% apart" in text for text in found.quality.warnings)
+    assert any("more than 3 % apart" in text for text in found.quality.warnings)
 
 
 def test_steps_trained_twice_take_energy_twice() -> None:
     recorded = telemetry([constant(600.0)] * 2, T)
     found = audit(recorded=(recorded,), trained=(logged(600.0, step_count=3000, rework_steps=600),))
-    assert "+0.0%" in finding(found, "logged-energy").evidence
+    assert "+0.0 %" in finding(found, "logged-energy").evidence
 
 
 def test_without_telemetry_the_logs_joules_are_told_and_stay_out_of_the_levels() -> None:

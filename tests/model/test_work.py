@@ -94,7 +94,7 @@ def test_more_than_the_hardware_can_do_is_no_mfu() -> None:
     run = training(0.0, 3600.0, tokens=1e9, params=7e9, precision="bf16")
     found = audit(telemetry=[NODE], training=[run])
     assert found.training.mfu is None
-    assert "it would be 147% of the bf16 dense peak" in found.quality.unknown["training.mfu"]
+    assert "it would be 147 % of the bf16 dense peak" in found.quality.unknown["training.mfu"]
     assert any("MFU is not known" in text for text in found.quality.warnings)
 
 

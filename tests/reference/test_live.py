@@ -86,7 +86,7 @@ def test_electricity_maps_is_asked_for_the_cloud_region_and_the_hours_of_the_run
     np.testing.assert_array_equal(found.series.time_s, JANUARY + HOUR * np.arange(3))
     np.testing.assert_array_equal(found.series.g_per_kwh, [20, 22, 24])
     assert (found.series.basis, found.series.zone) == ("lifecycle", "SE")
-    assert "33% of the hours estimated" in found.series.citation.source
+    assert "33 % of the hours estimated" in found.series.citation.source
     request = web.calls[0].request
     assert request.headers["auth-token"] == TOKEN and TOKEN not in str(request.url)
     assert request.params == {
@@ -192,7 +192,7 @@ def test_the_british_grid_needs_no_token_and_takes_forecasts_where_nothing_was_o
     np.testing.assert_array_equal(found.series.g_per_kwh, [170, 172, 190])
     np.testing.assert_array_equal(found.series.time_s, JANUARY + 1800.0 * np.arange(3))
     assert (found.series.basis, found.series.zone) == ("direct", "GB")
-    assert "33% of the half hours forecast" in found.series.citation.source
+    assert "33 % of the half hours forecast" in found.series.citation.source
     url = str(web.calls[0].request.url)
     assert url.endswith("/intensity/2026-01-01T00:00Z/2026-01-01T02:30Z")
     assert "auth-token" not in web.calls[0].request.headers

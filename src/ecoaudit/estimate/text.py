@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from ecoaudit.estimate.result import Estimate
-from ecoaudit.quantity import Quantity
+from ecoaudit.quantity import Quantity, percent
 
 _SCALES = {
     "kWh": ((1e6, "GWh"), (1e3, "MWh"), (1.0, "kWh")),
@@ -68,7 +68,7 @@ def lines(estimate: Estimate) -> list[str]:
         *(f"  {label:<{width}}  {value}" for label, value in rows),
         "",
         f"What makes {_LABELS.get(estimate.drivers_of, estimate.drivers_of)} uncertain: "
-        + ", ".join(f"{driver.name} {driver.share:.0%}" for driver in estimate.drivers if driver.share >= 0.01),
+        + ", ".join(f"{driver.name} {percent(driver.share)}" for driver in estimate.drivers if driver.share >= 0.01),
         "Ranges are 90 % intervals.",
     ]
     text += [f"note: {warning}" for warning in estimate.warnings]

@@ -10,7 +10,7 @@ from ecoaudit.judge.figures import LABELS, PLACES, UNITS, at
 from ecoaudit.judge.ground import Ground, common_ground, differences
 from ecoaudit.judge.verdict import Delta
 from ecoaudit.model.audit import Audit, GpuGroup, LevelEnergy, LevelName, Levels
-from ecoaudit.quantity import Boundary, Quantity
+from ecoaudit.quantity import Boundary, Quantity, percent
 
 _SMALLEST, _LARGEST = 0.0, 1e15
 """Bounds of a figure that can be compared, in any of the units here; the world uses 3e13 kWh a year."""
@@ -103,7 +103,7 @@ def reasons_not_comparable(head: Audit, base: Audit) -> list[str]:
 
 
 def _kind(group: GpuGroup) -> str:
-    return group.model if group.share is None else f"{group.share:.0%} of {group.model}"
+    return group.model if group.share is None else f"{percent(group.share)} of {group.model}"
 
 
 def _figures(audit: Audit) -> list[tuple[str, float]]:

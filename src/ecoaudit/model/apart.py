@@ -11,6 +11,7 @@ from ecoaudit.model.clock import iso
 from ecoaudit.model.integrate import GAP_FACTOR
 from ecoaudit.model.nodes import Stream
 from ecoaudit.model.span import Span
+from ecoaudit.quantity import percent
 
 HOLE_S = 3600.0
 """Holes up to this long are gaps of one recording, however short that is."""
@@ -60,7 +61,7 @@ def _several(
     zone = "; one of their clocks is local time: if they are of one run, give --timezone" if mixed else ""
     return EcoauditError(
         f"the {what} are of several runs: one ends at {iso(hole[0])}, the next starts at {iso(hole[1])}, and they "
-        f"cover {covered_s / job.duration_s:.1%} of the time from {iso(job.start_s)} to {iso(job.end_s)}",
+        f"cover {percent(covered_s / job.duration_s, 1)} of the time from {iso(job.start_s)} to {iso(job.end_s)}",
         where=where,
         fix=f"audit them apart; what was not recorded between them is neither energy nor GPU-hours of a run{zone}",
     )

@@ -14,7 +14,7 @@ from ecoaudit.model.notes import Notes
 from ecoaudit.model.partition import most
 from ecoaudit.model.reduce import POWER_BIN_W
 from ecoaudit.model.uncertainty import Z90, Uncertain, exact, factor, relative, total
-from ecoaudit.quantity import Basis
+from ecoaudit.quantity import Basis, percent
 from ecoaudit.reference.types import Gpu
 
 MOSTLY_FILLED = 0.05
@@ -114,8 +114,8 @@ class BoardEnergy:
         if self.most != 1.0:
             return "the job had part of divided GPUs, whose power is the whole board's"
         if self.filled_share > MOSTLY_FILLED:
-            return f"{self.filled_share:.0%} of GPU-time has neither counter nor power and is filled"
-        return f"counter and power of {self.disputed_share:.0%} of the boards contradict each other"
+            return f"{percent(self.filled_share)} of GPU-time has neither counter nor power and is filled"
+        return f"counter and power of {percent(self.disputed_share)} of the boards contradict each other"
 
     def joules(self, segments: Segments, *, with_gain: bool = True) -> Uncertain:
         """Return the energy of the chosen segments in J."""
@@ -168,7 +168,7 @@ def board_energy(
     filled_share = sum(float(r.energy.filled_s.sum()) for r in readings) / time
     bridged = sum(g.end_s - g.start_s for r in readings for g in r.energy.gaps if g.filled_by == "counter")
     if filled_share > 0:
-        share = f"{filled_share:.1%}" if filled_share >= 0.0005 else "less than 0.1 %"
+        share = f"{percent(filled_share, 1)}" if filled_share >= 0.0005 else "less than 0.1 %"
         text = f"{share} of GPU-time has neither counter nor power and is filled with the mean power (modelled)"
         notes.warn(text + ("; the energy is no longer called measured" if filled_share > MOSTLY_FILLED else ""))
     counters = sum(r.energy.counter_share > 0.5 for r in readings)
@@ -181,8 +181,8 @@ def board_energy(
     disputed = sum(float(r.energy.read_s.sum()) for r in readings if _ratio(r) != 1.0) / time
     if disputed > MOSTLY_FILLED:
         notes.warn(
-            f"counter and power of {disputed:.0%} of the boards differ by more than {DISPUTED:.0%}: the energy is no "
-            "longer called measured, and its interval holds both",
+            f"counter and power of {percent(disputed)} of the boards differ by more than {percent(DISPUTED)}: the "
+            "energy is no longer called measured, and its interval holds both",
             grave=True,
         )
     coverage = 1.0 - filled_share - (bridged + missed) / time

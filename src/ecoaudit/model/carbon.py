@@ -17,7 +17,7 @@ from ecoaudit.model.inputs import Site
 from ecoaudit.model.levels import J_PER_KWH, Figure, joint_basis
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.uncertainty import Uncertain, exact, factor, relative, total
-from ecoaudit.quantity import Basis, Boundary
+from ecoaudit.quantity import Basis, Boundary, percent
 from ecoaudit.reference.types import GridFactor, IntensitySeries
 
 LIFE_YEARS = (5.0, 4.0, 6.0)
@@ -84,10 +84,10 @@ def _of_series(
     weight = energy_j * covered
     share = float(weight.sum() / energy_j.sum())
     if share < SERIES_COVERS:
-        notes.warn(f"the intensity series of {series.zone} covers {share:.1%} of the run's energy: {otherwise}")
+        notes.warn(f"the intensity series of {series.zone} covers {percent(share, 1)} of the run's energy: {otherwise}")
         return None
     if share < 1.0 - 1e-9:
-        covers = f"covers {share:.1%} of the run's energy"
+        covers = f"covers {percent(share, 1)} of the run's energy"
         notes.warn(f"the intensity series of {series.zone} {covers}: its mean stands for the rest")
     value = float(np.where(covered > 0, mean * weight, 0.0).sum() / weight.sum())
     notes.cite("grid intensity", f"{value:.1f} g/kWh, {series.basis}, series weighted by energy", series.citation)

@@ -10,7 +10,7 @@ from ecoaudit.model.hardware import System
 from ecoaudit.model.levels import J_PER_KWH, Figure
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.uncertainty import Z90, Uncertain, exact, relative
-from ecoaudit.quantity import Basis, Boundary, Quantity
+from ecoaudit.quantity import Basis, Boundary, Quantity, percent
 from ecoaudit.reference.types import MeasuredPair
 
 PJ = 1e12
@@ -170,8 +170,8 @@ def mfu(training: TrainingLog, work: Work, system: System, duration_s: float | N
     share = work.flops / (duration_s * peak)
     if share.value > MOST_MFU:
         why = (
-            f"it would be {share.value:.0%} of the {whose}: the GPU, the number format, the model's size or the times "
-            "are not this run's"
+            f"it would be {percent(share.value)} of the {whose}: the GPU, the number format, the model's size or the "
+            "times are not this run's"
         )
         notes.null("training.mfu", why)
         notes.warn(f"MFU is not known: {why}", grave=True)

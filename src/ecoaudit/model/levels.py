@@ -19,7 +19,7 @@ from ecoaudit.model.meters import NodeMeters
 from ecoaudit.model.network import Network
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.uncertainty import Uncertain, factor
-from ecoaudit.quantity import Basis, Boundary, Quantity
+from ecoaudit.quantity import Basis, Boundary, Quantity, percent
 from ecoaudit.reference.types import PueFactor
 
 J_PER_KWH = 3.6e6
@@ -231,7 +231,7 @@ class Ledger:
             why = (
                 f"it covers {count} of {nodes} nodes"
                 if nodes and count < nodes
-                else f"it covers {self.meters.coverage:.0%} of node-time"
+                else f"it covers {percent(self.meters.coverage)} of node-time"
                 if self.meters.coverage < NODE_TIME
                 else "it reads less than the GPU boards behind it, which is impossible: another node's, or another unit"
                 if self.below_boards

@@ -6,7 +6,7 @@ from ecoaudit.model.efficiency import PJ
 from ecoaudit.model.facts import Candidate, RunFacts
 from ecoaudit.model.levels import J_PER_KWH
 from ecoaudit.model.nodes import GpuReading
-from ecoaudit.quantity import Boundary
+from ecoaudit.quantity import Boundary, percent
 
 STRAGGLER = 0.10
 UNUSED = 0.25
@@ -39,7 +39,7 @@ def unused(facts: RunFacts) -> Candidate | None:
     return Candidate(
         "unused-gpus",
         "GPUs allocated but not used",
-        f"{len(idle)} of {len(means)} GPUs drew less than {UNUSED:.0%} of the median {middle:.0f} W: {names}",
+        f"{len(idle)} of {len(means)} GPUs drew less than {percent(UNUSED)} of the median {middle:.0f} W: {names}",
         "Ask for fewer GPUs, or check the launcher's world size and device selection.",
         job * facts.share(facts.ledger.everything, of_boards, 0.0),
         float(facts.cuts.seconds.sum()) * len(idle) / len(facts.gpus),
@@ -59,7 +59,7 @@ def stragglers(facts: RunFacts) -> Candidate | None:
     return Candidate(
         "imbalance",
         "GPUs draw unequal power",
-        f"{len(off)} of {len(means)} GPUs differ by more than {STRAGGLER:.0%} from the median {middle:.0f} W in "
+        f"{len(off)} of {len(means)} GPUs differ by more than {percent(STRAGGLER)} from the median {middle:.0f} W in "
         f"training; {_name(worst)}: {off[worst]:.0f} W",
         "Look for a throttled or mis-clocked board, unequal pipeline stages or shards: the slowest sets the pace.",
     )
@@ -81,7 +81,7 @@ def low_load(facts: RunFacts) -> Candidate | None:
     return Candidate(
         "low-load",
         "Boards run far below their power limit",
-        f"in training a board drew {mean:.0f} W on average, {mean / limit:.0%} of its limit of {limit:.0f} W",
+        f"in training a board drew {mean:.0f} W on average, {percent(mean / limit)} of its limit of {limit:.0f} W",
         "Power this low means waiting, not saving: larger micro-batches, fewer GPUs or faster input use the "
         "hosts' power better.",
     )

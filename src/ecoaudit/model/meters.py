@@ -13,7 +13,7 @@ from ecoaudit.model.meter_sums import GAP_FACTOR
 from ecoaudit.model.nodes import NodeReading
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.uncertainty import Uncertain, exact, factor, relative
-from ecoaudit.quantity import Basis
+from ecoaudit.quantity import Basis, percent
 
 MOSTLY_GAP = 0.05
 ACCURACY = 0.05
@@ -150,8 +150,8 @@ def node_meters(
         whole = sum(float(m.energy_j.sum()) for m in meters)
         energy_share = sum(g.energy_j for m in meters for g in m.gaps) / whole if whole else 0.0
         notes.warn(
-            f"node meters: {gap_share:.1%} of node-time and {energy_share:.1%} of the energy lie in gaps "
-            "bridged linearly"
+            f"node meters: {percent(gap_share, 1)} of node-time and {percent(energy_share, 1)} of the energy lie in "
+            "gaps bridged linearly"
         )
     if side == "dc":
         notes.state(

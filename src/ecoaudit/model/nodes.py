@@ -16,6 +16,7 @@ from ecoaudit.model.profile import Profile, profile_of
 from ecoaudit.model.recorders import counted_once, only
 from ecoaudit.model.reduce import CEILING, ceiling_of, late_s
 from ecoaudit.model.reduction import FileSums, Impossible, Reducer, merge_files
+from ecoaudit.quantity import percent
 
 COMPARE_WARN_PERCENT = 3.0
 MOSTLY_FALSE = 0.5
@@ -105,7 +106,7 @@ def _without_overlap(files: Sequence[Telemetry], label: str, notes: Notes) -> tu
         if start < until:
             share = min(1.0, (until - start) / (end - start)) if end > start else 1.0
             notes.warn(
-                f"{label}: two telemetry files overlap in time; {share:.0%} of one is left out, not counted twice"
+                f"{label}: two telemetry files overlap in time; {percent(share)} of one is left out, not counted twice"
             )
             if end <= until:
                 continue

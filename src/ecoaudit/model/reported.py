@@ -12,7 +12,7 @@ from ecoaudit.model.levels import J_PER_KWH, Figure, Ledger
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.timeline import Cuts
 from ecoaudit.model.windows import RunTime
-from ecoaudit.quantity import Boundary
+from ecoaudit.quantity import Boundary, percent
 
 APART = 0.03
 """Two readings of the same GPUs' energy that differ by more are worth a warning; NVML itself is good to about 5 %."""
@@ -133,11 +133,11 @@ def _logged(training: TrainingLog, ledger: Ledger, cuts: Cuts | None, notes: Not
         )
     ours = boards.joules.value / gpus / steps
     apart = ours / per_step - 1.0 if per_step > 0 else float("inf")
-    evidence = f"{said}; the telemetry's is {ours:.5g} J in the training window, {apart:+.1%}"
+    evidence = f"{said}; the telemetry's is {ours:.5g} J in the training window, {percent(apart, 1, signed=True)}"
     if abs(apart) > APART:
         notes.warn(
-            f"{evidence}: more than {APART:.0%} apart; telemetry and log may be of other GPUs or another span, or time "
-            "passed between the steps"
+            f"{evidence}: more than {percent(APART)} apart; telemetry and log may be of other GPUs or another span, or "
+            "time passed between the steps"
         )
     return Finding(
         id="logged-energy",

@@ -9,6 +9,7 @@ from ecoaudit.model.intervals import Segments
 from ecoaudit.model.reduce import POWER_BIN_W
 from ecoaudit.model.span import Span
 from ecoaudit.model.uncertainty import Uncertain, factor
+from ecoaudit.quantity import percent
 
 STALL_BELOW = 0.30
 """Boards below this share of their limit, all together and outside named phases, do not compute."""
@@ -80,7 +81,7 @@ def stalls(facts: RunFacts) -> Candidate | None:
     computing = (facts.cuts.phase_of < 0) | facts.cuts.phase("train")
     low = (read > 0) & (total < STALL_BELOW * limit * facts.cuts.seconds) & computing & inner
     mask = named & inner | _long_runs(low, facts.cuts.seconds, STALL_S)
-    how = f"marked as waiting, or all boards together below {STALL_BELOW:.0%} of their limits for {STALL_S:.0f} s"
+    how = f"marked as waiting, or all boards together below {percent(STALL_BELOW)} of their limits for {STALL_S:.0f} s"
     joules = facts.energy(mask)
     if joules is None:
         return None
@@ -125,7 +126,7 @@ def evaluation(facts: RunFacts) -> Candidate | None:
     return Candidate(
         "evaluation",
         "Evaluation inside training",
-        f"{count} evaluation{'s' * (count != 1)} took {seconds:.0f} s and {share:.1%} of the job's energy",
+        f"{count} evaluation{'s' * (count != 1)} took {seconds:.0f} s and {percent(share, 1)} of the job's energy",
         "Evaluating half as often, or on half as many samples, saves the figure shown.",
         joules * EVAL_HALVED,
         seconds * EVAL_HALVED,
@@ -143,7 +144,8 @@ def checkpoints(facts: RunFacts) -> Candidate | None:
     return Candidate(
         "checkpoints",
         "GPUs wait for checkpoints",
-        f"{count} checkpoint{'s' * (count != 1)} held the GPUs for {seconds:.0f} s, {share:.1%} of the job's energy",
+        f"{count} checkpoint{'s' * (count != 1)} held the GPUs for {seconds:.0f} s, {percent(share, 1)} of the job's "
+        "energy",
         "Write checkpoints asynchronously or to local disk first; the figure takes 80 % (50 to 100 %) as hidden.",
         joules * hidden,
         seconds * value,
@@ -163,7 +165,7 @@ def rework(facts: RunFacts) -> Candidate | None:
     return Candidate(
         "rework",
         "Steps computed twice after a restart",
-        f"{log.rework_steps} steps{tokens} were repeated: {share:.1%} of all steps computed",
+        f"{log.rework_steps} steps{tokens} were repeated: {percent(share, 1)} of all steps computed",
         "Checkpoint more often, or on the signal that precedes preemption, so that a restart loses fewer steps.",
         joules * share,
         share * float(facts.cuts.seconds[facts.cuts.in_training].sum()),
@@ -195,8 +197,8 @@ def dips(facts: RunFacts) -> Candidate | None:
     return Candidate(
         "power-dips",
         "Boards wait inside training",
-        f"a board spent on average {mean_s:.0f} s ({mean_s / training_s:.1%} of training) below {DIP_BELOW:.0%} of its "
-        "busy power, beyond evaluations and checkpoints",
+        f"a board spent on average {mean_s:.0f} s ({percent(mean_s / training_s, 1)} of training) below "
+        f"{percent(DIP_BELOW)} of its busy power, beyond evaluations and checkpoints",
         "Prefetch and decode data in more workers, and overlap communication: boards that wait still draw power.",
         inside * facts.share(facts.cuts.in_training, dip_j / whole_j, mean_s / training_s),
         mean_s,

@@ -8,6 +8,7 @@ from ecoaudit.model.load_curve import PLACES, SAME_ENERGY, LoadCurve, places
 from ecoaudit.model.notes import Notes
 from ecoaudit.model.placing import EDGES_MOST_S, EDGES_SHARE, MOST_SKEW_S
 from ecoaudit.model.span import Span
+from ecoaudit.quantity import percent
 
 LEFT_OUT = 0.05
 """Time at a recording's ends that is not the run's: above this share of it worth a warning, below no place to find."""
@@ -50,7 +51,7 @@ def _placed(load: LoadCurve, job: Span, runtime: float, subject: str, notes: Not
     if len(found) > 1:
         notes.warn(
             "the GPUs drew as much elsewhere in the recording: which of these times was this run is not known; their "
-            f"energies differ by less than {SAME_ENERGY:.0%}"
+            f"energies differ by less than {percent(SAME_ENERGY)}"
         )
     return Span(best, best + runtime, f"run time in the training log, placed {how}")
 

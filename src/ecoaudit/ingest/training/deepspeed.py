@@ -13,6 +13,7 @@ from ecoaudit.ingest.records import FormatInfo, ReadOptions, TrainingLog
 from ecoaudit.ingest.training import console
 from ecoaudit.ingest.training.phases import Phases
 from ecoaudit.ingest.training.steps import Steps, whole_batch
+from ecoaudit.quantity import percent
 
 FORMAT = FormatInfo(
     format="deepspeed",
@@ -176,7 +177,8 @@ def _log(file: LogFile, options: ReadOptions, account: Account, steps: Steps, st
     if state.stages:
         total, generate, train = (sum(column) for column in zip(*state.stages, strict=True))
         if total > 0:
-            account.warn(f"of {total:.0f} s, generation took {generate / total:.0%} and training {train / total:.0%}")
+            shares = f"generation took {percent(generate / total)} and training {percent(train / total)}"
+            account.warn(f"of {total:.0f} s, {shares}")
     if state.facts.get("FLOPS per GPU"):
         account.warn("the flops profiler's rate is of one step and is not used for the run")
     clock = console.set_clock(steps, options)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ecoaudit.ingest.values import parse_time
+from ecoaudit.quantity import percent
 from ecoaudit.reference.live.client import Client
 from ecoaudit.reference.live.provider import LiveError, Place, chunks, field, utc, years
 from ecoaudit.reference.series import series_of
@@ -62,7 +63,7 @@ class ElectricityMaps:
                 estimated += field(entry, "isEstimated") is True
         if not times or zone is None:
             raise LiveError("no value for this time", where=where)
-        share = f", {estimated / len(times):.0%} of the hours estimated" if estimated else ""
+        share = f", {percent(estimated / len(times))} of the hours estimated" if estimated else ""
         return series_of(
             times,
             values,

@@ -8,6 +8,7 @@ belongs to the Irish grid.
 from dataclasses import dataclass
 
 from ecoaudit.ingest.values import parse_time
+from ecoaudit.quantity import percent
 from ecoaudit.reference.live.client import Client
 from ecoaudit.reference.live.provider import LiveError, Place, chunks, field, utc, years
 from ecoaudit.reference.series import series_of
@@ -58,7 +59,7 @@ class UkCarbonIntensity:
                     forecast += actual is None
         if not times:
             raise LiveError("no value for this time", where=self.name)
-        share = f", {forecast / len(times):.0%} of the half hours forecast" if forecast else ""
+        share = f", {percent(forecast / len(times))} of the half hours forecast" if forecast else ""
         return series_of(
             times,
             values,
