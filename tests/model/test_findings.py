@@ -86,6 +86,11 @@ def test_one_weak_board_is_named() -> None:
     assert finding.saving_kwh is None
 
 
+def test_of_two_unequal_boards_neither_is_called_the_odd_one() -> None:
+    finding = found(audit(telemetry=[telemetry([constant(600.0), constant(400.0)], T)]))["imbalance"]
+    assert finding.evidence == "in training node 0 GPU 0 drew 600 W and node 0 GPU 1 drew 400 W on average"
+
+
 def test_a_board_that_nobody_used_costs_its_energy_and_its_price() -> None:
     signals = [constant(600.0)] * 7 + [constant(70.0)]
     findings = found(audit(telemetry=[telemetry(signals, T)]))

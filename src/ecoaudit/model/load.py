@@ -56,11 +56,17 @@ def stragglers(facts: RunFacts) -> Candidate | None:
     if not off:
         return None
     worst = max(off, key=lambda gpu: abs(off[gpu] / middle - 1.0))
+    evidence = (
+        f"{len(off)} of {len(means)} GPUs differ by more than {percent(STRAGGLER)} from the median {middle:.0f} W in "
+        f"training; {_name(worst)}: {off[worst]:.0f} W"
+    )
+    if len(means) == 2:  # each is as far from the middle as the other
+        drew = [f"{_name(gpu)} drew {power:.0f} W" for gpu, power in means.items()]
+        evidence = f"in training {' and '.join(drew)} on average"
     return Candidate(
         "imbalance",
         "GPUs draw unequal power",
-        f"{len(off)} of {len(means)} GPUs differ by more than {percent(STRAGGLER)} from the median {middle:.0f} W in "
-        f"training; {_name(worst)}: {off[worst]:.0f} W",
+        evidence,
         "Look for a throttled or mis-clocked board, unequal pipeline stages or shards: the slowest sets the pace.",
     )
 
